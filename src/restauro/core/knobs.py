@@ -1,0 +1,113 @@
+"""Knobs: one declaration (default, range, unit, help) serves validation, the command line, JSON and the docs.
+
+A knob is an annotated field of a frozen struct::
+
+    class Lightness(Property):
+        weights: Annotated[Literal["mean", "luma"], Knob("which channel sum")] = "mean"
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+
+from restauro.core.errors import RecipeError
+
+
+def Knob(help: str, *, ge: float | None = None, le: float | None = None, unit: str = "") -> msgspec.Meta:
+    """The annotation of a knob: `ge` and `le` are inclusive bounds."""
+    bounds: dict[str, Any] = {name: value for name, value in (("ge", ge), ("le", le)) if value is not None}
+    return msgspec.Meta(description=help, extra={"unit": unit} if unit else None, **bounds)
+
+
+class KnobInfo(NamedTuple):
+    """What a struct declares about one of its knobs."""
+
+    name: str
+    default: Any
+    help: str
+    unit: str
+    range: str
+    type: Any
+
+
+class Knobbed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of everything with knobs. Values are checked on construction; a bad one is a `RecipeError`."""
+
+    def __post_init__(self) -> None:
+        for field in msgspec.structs.fields(type(self)):
+            value = getattr(self, field.name)
+            try:
+                msgspec.convert(value, field.type)
+            except msgspec.ValidationError as error:
+                raise RecipeError(f"{type(self).__name__}.{field.name}={value!r}: {_plain(error)}") from None
+
+
+def knobs(cls: type[msgspec.Struct]) -> list[KnobInfo]:
+    """The knobs of a struct, in order."""
+    found = []
+    for field in msgspec.structs.fields(cls):
+        meta = next((a for a in get_args(field.type) if isinstance(a, msgspec.Meta)), msgspec.Meta())
+        kind = get_args(field.type)[0] if get_args(field.type) and meta.description else field.type
+        choices = [str(a) for a in get_args(kind)] if "Literal" in str(kind) else []
+        low, high = meta.ge, meta.le
+        if choices:
+            span = "|".join(choices)
+        elif low is None and high is None:
+            span = ""
+        else:
+            span = f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+        default = field.default if field.default is not msgspec.NODEFAULT else None
+        if default is None and field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        found.append(KnobInfo(field.name, default, meta.description or "", (meta.extra or {}).get("unit", ""), span, kind))
+    return found
+
+
+def build(cls: type, settings: Mapping[str, Any], *, name: str = "", lax: bool = False) -> Any:
+    """An instance of `cls` from plain values. Unknown names and bad values are a `RecipeError` that names the knob.
+
+    lax: accept strings for numbers ("0.5"), as they come from a command line.
+    """
+    name = name or cls.__name__
+    known = [field.name for field in msgspec.structs.fields(cls)]
+    for key in settings:
+        if key not in known:
+            raise RecipeError(f"{name} has no knob {key!r}{suggest(key, known)}")
+    try:
+        return msgspec.convert(dict(settings), cls, strict=not lax)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"{name}: {_plain(error)}") from None
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """The tail of an error message: the nearest known word, or all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def parse_settings(text: str) -> tuple[str, dict[str, str]]:
+    """`"name:a=1,b=x"` -> `("name", {"a": "1", "b": "x"})`."""
+    name, _, rest = text.partition(":")
+    settings = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise RecipeError(f"{text!r}: expected NAME:knob=value,..., found {part!r}")
+        settings[key.strip().replace("-", "_")] = value.strip()
+    return name.strip(), settings
+
+
+def _plain(error: Exception) -> str:
+    """msgspec's words, in ours: `Expected float <= 1.0 - at $.fidelity` -> `fidelity: expected float <= 1.0`."""
+    text, _, path = str(error).partition(" - at `$")
+    text = text[:1].lower() + text[1:].replace("`", "")
+    where = path.rstrip("`").lstrip(".")
+    # the chained ValueError of a nested __post_init__ is already one of our lines
+    return f"{where}: {text}" if where else text

@@ -1,0 +1,99 @@
+"""Registries by folder: dropping one file into a folder (or one entry point into a plug-in) adds an entry.
+
+Listing reads file names only; a module is imported when its entry is asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from restauro.core.errors import RecipeError
+from restauro.core.knobs import suggest
+
+
+class Registry:
+    """The entries of one package folder and of the entry-point group with the same name.
+
+    A file `known_region.py` is the entry "known-region"; its class is the first one defined in it that derives
+    from `base` ("module:Class"). Files beginning with an underscore and names in `skip` are no entries.
+    """
+
+    def __init__(self, kind: str, package: str, base: str, skip: tuple[str, ...] = ()):
+        self.kind, self.package, self._base, self._skip = kind, package, base, skip
+
+    @cached_property
+    def _places(self) -> dict[str, str | EntryPoint]:
+        spec = importlib.util.find_spec(self.package)
+        assert spec is not None and spec.submodule_search_locations
+        places: dict[str, str | EntryPoint] = {}
+        for folder in spec.submodule_search_locations:
+            for file in sorted(Path(folder).iterdir()):
+                stem = file.stem if file.suffix == ".py" else file.name if (file / "recipe.py").exists() else "_"
+                if not stem.startswith("_") and stem not in self._skip:
+                    places[stem.replace("_", "-")] = f"{self.package}.{stem}"
+        for point in entry_points(group=self.package):
+            if point.name in places:
+                raise RecipeError(f"{self.kind} {point.name!r} is defined twice: the plug-in {point.value!r} must use another name")
+            places[point.name] = point
+        return places
+
+    def names(self) -> list[str]:
+        return sorted(self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def check(self, name: str) -> str:
+        """The canonical name, or a `RecipeError` with a suggestion. Imports nothing."""
+        canonical = name.replace("_", "-")
+        if canonical not in self._places:
+            raise RecipeError(f"unknown {self.kind} {name!r}{suggest(canonical, self._places)}")
+        return canonical
+
+    def get(self, name: str) -> Any:
+        """The class behind a name."""
+        place = self._places[self.check(name)]
+        if isinstance(place, EntryPoint):
+            return place.load()
+        module = importlib.import_module(place)
+        base_module, base_name = self._base.split(":")
+        base = getattr(importlib.import_module(base_module), base_name)
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, base) and value.__module__ == place:
+                return value
+        raise RecipeError(f"{place} defines no {self.kind}")
+
+    def name_of(self, cls: type) -> str:
+        """The registered name of a class."""
+        for name, place in self._places.items():
+            if isinstance(place, EntryPoint):
+                if place.value == f"{cls.__module__}:{cls.__qualname__}":
+                    return name
+            elif place == cls.__module__:
+                return name
+        raise RecipeError(f"{cls.__name__} is not a registered {self.kind}")
+
+    def summary(self, name: str) -> str:
+        """The first line of the entry's module docstring, read without importing it."""
+        place = self._places[self.check(name)]
+        spec = importlib.util.find_spec(place.module if isinstance(place, EntryPoint) else place)
+        if spec is None or not spec.origin:
+            return ""
+        doc = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+        return doc.split("\n")[0]
+
+
+PROPERTIES = Registry("property", "restauro.properties", "restauro.diffusion.contract:Property")
+SAMPLERS = Registry("sampler", "restauro.diffusion.samplers", "restauro.diffusion.contract:Sampler")
+DEGRADATIONS = Registry("degradation", "restauro.degradations", "restauro.degradations._base:Degradation", skip=("chains",))
+SYSTEMS = Registry("system", "restauro.systems", "builtins:object")

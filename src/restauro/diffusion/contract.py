@@ -1,0 +1,156 @@
+"""The contracts between prior, properties, guidance, sampler and restorer (docs/architecture.md).
+
+Shapes are (N, C, H, W), float, pictures sRGB in [-1, 1]; masks (N, 1, H, W) in [0, 1] with 1 = missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from restauro.core.knobs import Knobbed
+from restauro.core.noise import Noise
+
+if TYPE_CHECKING:
+    from restauro.diffusion.schedule import NoiseSchedule
+
+Target = Any
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a denoiser says about x_t. `log_variance` (learned) and `mean` (mu-tilde networks) may be absent."""
+
+    clean: Tensor
+    noise: Tensor
+    log_variance: Tensor | None = None
+    mean: Tensor | None = None
+
+
+class Denoiser(Protocol):
+    """A network bound to one schedule and to its conditions. `t` is an index of that schedule, 0 the cleanest."""
+
+    schedule: NoiseSchedule
+    shape: tuple[int, int, int]
+
+    def on(self, schedule: NoiseSchedule) -> Denoiser:
+        """The same network on another (respaced) schedule."""
+        ...
+
+    def __call__(self, x: Tensor, t: int) -> Estimate: ...
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is known of the picture that is looked for.
+
+    picture: the damaged one. mask: 1 = missing, soft values allowed. reference: other pictures of the same person.
+    restored: a first stage's answer (N, 3, H, W).
+    """
+
+    picture: Tensor
+    mask: Tensor | None = None
+    reference: Tensor | None = None
+    restored: Tensor | None = None
+
+    def with_restored(self, restored: Tensor) -> Observation:
+        return replace(self, restored=restored)
+
+
+class Property(Knobbed, frozen=True, kw_only=True):
+    """Something measurable on a clean picture whose target can be had from the damaged one.
+
+    A subclass gives `target` and `distance`; `project` where the nearest picture with the property is known exactly;
+    `gradient` only where a closed form is shorter or faster than autograd.
+    """
+
+    space: ClassVar[Literal["picture", "latent"]] = "picture"
+
+    def target(self, observed: Observation) -> Target:
+        """Computed once per run."""
+        raise NotImplementedError
+
+    def target_at(self, observed: Observation, target: Target, x: Tensor, t: float) -> Target:
+        """Asked before each step with the noisy state `x` and the network's own timestep; most keep their target."""
+        return target
+
+    def distance(self, clean: Tensor, target: Target) -> Tensor:
+        """(N,): a mean over the elements it speaks of, so that a weight means the same at every size."""
+        raise NotImplementedError
+
+    def gradient(self, clean: Tensor, target: Target) -> Tensor:
+        """Of the summed distance with respect to `clean`; each picture's own."""
+        with torch.enable_grad():
+            leaf = clean.detach().requires_grad_(True)
+            (gradient,) = torch.autograd.grad(self.distance(leaf, target).sum(), leaf)
+        return gradient
+
+    project: ClassVar[Callable[..., Tensor] | None] = None
+    """`project(clean, target)`: the nearest picture that has the property exactly, or None if there is no closed form."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One proposed step from x_t: `x_next` was drawn from N(mean, variance). `step` counts from 0 in visiting order."""
+
+    x: Tensor
+    t: int
+    step: int
+    mean: Tensor
+    variance: Tensor
+    estimate: Estimate
+    x_next: Tensor
+
+
+class Guidance(Protocol):
+    """How properties bend a sampler. Both hooks are called by every sampler."""
+
+    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
+        """Bend the clean estimate, before the step is made from it."""
+        ...
+
+    def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
+        """Bend the step itself; `redo(x)` proposes it anew from another state at the same t, with fresh noise."""
+        ...
+
+
+class Unguided:
+    """No guidance: the prior alone."""
+
+    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
+        return estimate
+
+    def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
+        return move.x_next
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a sampler yields after each of its steps."""
+
+    index: int
+    total: int
+    t: float
+    clean: Tensor
+    x: Tensor
+
+
+class Sampler(Knobbed, frozen=True, kw_only=True):
+    """A generator that walks a denoiser's schedule from its last index to 0: progress, previews, cancellation."""
+
+    def steps(self, denoiser: Denoiser, start: Tensor, guidance: Guidance, noise: Noise) -> Iterator[Step]:
+        raise NotImplementedError
+
+
+class Restorer(Protocol):
+    """A network that maps a picture to a picture in one pass."""
+
+    scale: int
+    multiple: int
+    tiles: bool  # False where statistics or attention are global
+
+    def __call__(self, picture: Tensor, *, mask: Tensor | None = None, noise: Tensor | None = None) -> Tensor: ...
