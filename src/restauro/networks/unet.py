@@ -1,0 +1,328 @@
+"""The U-Net of the diffusion field: OpenAI's key layout, every published variant, with or without a time embedding.
+
+One class serves improved/guided diffusion models, the FFHQ priors of DifFace and PGDiff, and our own small priors and
+restorers. Structure after Ho et al. 2020 (arXiv 2006.11239), Nichol & Dhariwal 2021 (2102.09672) and Dhariwal & Nichol
+2021 (2105.05233).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
+    """(N,) timesteps, fractions allowed, to (N, width) float32: cosines first, frequencies 10000^(-i / (width // 2))."""
+    half = width // 2
+    frequencies = torch.exp(-math.log(10000) / half * torch.arange(half, dtype=torch.float32, device=timesteps.device))
+    angles = timesteps.float()[:, None] * frequencies
+    return F.pad(torch.cat([angles.cos(), angles.sin()], 1), (0, width % 2))
+
+
+class Norm(nn.GroupNorm):
+    """Group normalisation with at most `groups` groups, computed in float32 where the input is less precise."""
+
+    def __init__(self, channels: int, groups: int):
+        super().__init__(max(g for g in range(1, min(groups, channels) + 1) if channels % g == 0), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype not in (torch.float16, torch.bfloat16):
+            return super().forward(x)
+        return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).to(x.dtype)
+
+
+class Downsample(nn.Module):
+    """Half the size, by a strided convolution or by averaging."""
+
+    def __init__(self, channels: int, learned: bool):
+        super().__init__()
+        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1) if learned else nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    """Twice the size by nearest neighbours, then a convolution if learned."""
+
+    def __init__(self, channels: int, learned: bool):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1) if learned else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class ResBlock(nn.Module):
+    """Norm, SiLU, conv; the embedding enters by scale and shift or by addition; norm, SiLU, dropout, conv; plus the input."""
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        embedding: int,
+        groups: int,
+        dropout: float,
+        scale_shift: bool,
+        resample: Literal["up", "down"] | None = None,
+    ):
+        super().__init__()
+        self.scale_shift = scale_shift
+        self.in_layers = nn.Sequential(Norm(channels, groups), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
+        if embedding:
+            self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding, out_channels * (2 if scale_shift else 1)))
+        self.out_layers = nn.Sequential(
+            Norm(out_channels, groups), nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        )
+        self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
+        self.resample: nn.Module | None = None
+        if resample:
+            self.resample = Upsample(channels, learned=False) if resample == "up" else Downsample(channels, learned=False)
+
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
+        h = self.in_layers[1](self.in_layers[0](x))
+        if self.resample is not None:
+            h, x = self.resample(h), self.resample(x)
+        h = self.in_layers[2](h)
+        if embedding is None:
+            h = self.out_layers(h)
+        elif self.scale_shift:
+            scale, shift = self.emb_layers(embedding)[:, :, None, None].chunk(2, 1)
+            h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
+        else:
+            h = self.out_layers(h + self.emb_layers(embedding)[:, :, None, None])
+        return self.skip_connection(x) + h
+
+
+class Attention(nn.Module):
+    """Self-attention over all places of the picture, plus the input.
+
+    The rows of `qkv` are ordered [head][q, k, v] (legacy) or [q, k, v][head] (new). Weights have Conv1d shapes, but are
+    applied to (N, places, channels), which a channels-last picture already is.
+    """
+
+    def __init__(self, channels: int, heads: int, head_channels: int | None, new_order: bool, groups: int):
+        super().__init__()
+        if head_channels:
+            heads = channels // head_channels
+        if not heads or channels % heads or (head_channels and channels % head_channels):
+            raise ValueError(f"{channels} channels cannot be split into heads of {head_channels or channels / heads:g}")
+        self.heads, self.new_order = heads, new_order
+        self.norm = Norm(channels, groups)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, height, width = x.shape
+        places = self.norm(x).flatten(2).transpose(1, 2)
+        qkv = F.linear(places, self.qkv.weight[:, :, 0], self.qkv.bias)
+        if self.new_order:
+            q, k, v = qkv.view(n, -1, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        else:
+            q, k, v = qkv.view(n, -1, self.heads, 3, c // self.heads).permute(3, 0, 2, 1, 4)
+        h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, -1, c)
+        h = F.linear(h, self.proj_out.weight[:, :, 0], self.proj_out.bias)
+        return x + h.transpose(1, 2).reshape(n, c, height, width)
+
+
+class Stage(nn.Sequential):
+    """Layers in a row; the residual blocks among them also get the embedding."""
+
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:  # type: ignore[override]
+        for layer in self:
+            x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
+        return x
+
+
+class UNet(nn.Module):
+    """(N, in_channels, H, W) to (N, out_channels, H, W); H and W are multiples of `self.multiple`.
+
+    channel_mult: width of each level over `model_channels`. num_res_blocks: for all levels or one number per level.
+    attention: the levels with attention, as downsampling factors 1, 2, 4, ... counted from the first level (that is,
+    after `space_to_depth`). num_head_channels, where given, wins over num_heads and num_heads_upsample (the decoder's).
+    resblock_updown: resample inside residual blocks; else conv_resample says whether resampling is learned.
+    space_to_depth s: each s x s block of pixels becomes one place on the way in and a block again on the way out;
+    in_channels and out_channels still count the channels of a pixel. time_embedding False: `forward(x)` alone.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        model_channels: int,
+        channel_mult: Sequence[float],
+        num_res_blocks: int | Sequence[int],
+        attention: Collection[int] = (),
+        num_heads: int = 1,
+        num_head_channels: int | None = None,
+        num_heads_upsample: int | None = None,
+        scale_shift: bool = True,
+        resblock_updown: bool = False,
+        conv_resample: bool = True,
+        new_attention_order: bool = False,
+        num_classes: int | None = None,
+        dropout: float = 0.0,
+        groups: int = 32,
+        zero_init: bool = True,
+        time_embedding: bool = True,
+        space_to_depth: int = 1,
+    ):
+        super().__init__()
+        levels = len(channel_mult)
+        blocks = [num_res_blocks] * levels if isinstance(num_res_blocks, int) else list(num_res_blocks)
+        if len(blocks) != levels:
+            raise ValueError(f"{levels} levels need {levels} block counts, not {len(blocks)}")
+        if num_classes and not time_embedding:
+            raise ValueError("classes enter through the time embedding: time_embedding must be True")
+        self.model_channels, self.space_to_depth = model_channels, space_to_depth
+        self.multiple = space_to_depth * 2 ** (levels - 1)
+        embedding = 4 * model_channels if time_embedding else 0
+        if time_embedding:
+            self.time_embed = nn.Sequential(nn.Linear(model_channels, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        if num_classes:
+            self.label_emb = nn.Embedding(num_classes, embedding)
+
+        def res(channels: int, out: int, resample: Literal["up", "down"] | None = None) -> ResBlock:
+            return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample)
+
+        def attend(channels: int, heads: int) -> Attention:
+            return Attention(channels, heads, num_head_channels, new_attention_order, groups)
+
+        widths = [int(m * model_channels) for m in channel_mult]
+        width = widths[0]
+        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels * space_to_depth**2, width, 3, padding=1))])
+        skips = [width]
+        for level in range(levels):
+            for _ in range(blocks[level]):
+                layers: list[nn.Module] = [res(width, widths[level])]
+                width = widths[level]
+                if 2**level in attention:
+                    layers.append(attend(width, num_heads))
+                self.input_blocks.append(Stage(*layers))
+                skips.append(width)
+            if level < levels - 1:
+                self.input_blocks.append(Stage(res(width, width, "down") if resblock_updown else Downsample(width, conv_resample)))
+                skips.append(width)
+
+        self.middle_block = Stage(res(width, width), attend(width, num_heads), res(width, width))
+
+        self.output_blocks = nn.ModuleList()
+        for level in reversed(range(levels)):
+            for block in range(blocks[level] + 1):
+                layers = [res(width + skips.pop(), widths[level])]
+                width = widths[level]
+                if 2**level in attention:
+                    layers.append(attend(width, num_heads_upsample or num_heads))
+                if level and block == blocks[level]:
+                    layers.append(res(width, width, "up") if resblock_updown else Upsample(width, conv_resample))
+                self.output_blocks.append(Stage(*layers))
+
+        self.out = nn.Sequential(
+            Norm(width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1)
+        )
+        if zero_init:
+            self._zero_last_layers()
+
+    def _zero_last_layers(self) -> None:
+        """Every block starts as the identity and the network as zero."""
+        ends = [m.out_layers[-1] for m in self.modules() if isinstance(m, ResBlock)]
+        ends += [m.proj_out for m in self.modules() if isinstance(m, Attention)]
+        for module in [*ends, self.out[-1]]:
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor, timesteps: Tensor | None = None, classes: Tensor | None = None) -> Tensor:
+        """timesteps: (N,), integers or fractions, on the scale of the training schedule. classes: (N,) integers."""
+        embedding = self._embed(timesteps, classes)
+        h = F.pixel_unshuffle(x, self.space_to_depth) if self.space_to_depth > 1 else x
+        skips = []
+        for stage in self.input_blocks:
+            h = stage(h, embedding)
+            skips.append(h)
+        h = self.middle_block(h, embedding)
+        for stage in self.output_blocks:
+            h = stage(torch.cat([h, skips.pop()], 1), embedding)
+        h = self.out(h)
+        return F.pixel_shuffle(h, self.space_to_depth) if self.space_to_depth > 1 else h
+
+    def _embed(self, timesteps: Tensor | None, classes: Tensor | None) -> Tensor | None:
+        if not hasattr(self, "time_embed"):
+            return None
+        assert timesteps is not None, "this network needs timesteps"
+        first: Tensor = self.time_embed[0].weight  # type: ignore[assignment]
+        embedding: Tensor = self.time_embed(timestep_embedding(timesteps, self.model_channels).to(first.dtype))
+        if hasattr(self, "label_emb"):
+            assert classes is not None, "this network needs classes"
+            embedding = embedding + self.label_emb(classes)
+        return embedding
+
+
+class SuperResUNet(UNet):
+    """A U-Net that also sees a small picture: enlarged bilinearly to the size of x and put behind its channels.
+
+    in_channels counts both pictures. low_res: (N, C, h, w).
+    """
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, timesteps: Tensor, low_res: Tensor, classes: Tensor | None = None
+    ) -> Tensor:
+        enlarged = F.interpolate(low_res, x.shape[-2:], mode="bilinear")
+        return super().forward(torch.cat([x, enlarged], 1), timesteps, classes)
+
+
+def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The constructor arguments of `UNet` that made this state dict, read off its keys and shapes.
+
+    Not in the shapes and therefore conventional: heads of 64 channels, legacy order, 32 groups; pictures of 3 channels
+    (a first and last convolution in multiples of 3 s^2 channels mean space_to_depth s). `KeyError` if this is no U-Net.
+    """
+    shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
+    first, last = shapes["input_blocks.0.0.weight"], shapes["out.2.weight"]
+    model_channels = shapes["time_embed.0.weight"][1] if "time_embed.0.weight" in shapes else first[0]
+    s = max(s for s in (1, 2, 4, 8) if s == 1 or not (first[1] % (3 * s * s) or last[0] % (3 * s * s)))
+
+    levels, inside, learned = _levels(shapes)
+    widths = [shapes[f"input_blocks.{level[0]}.0.out_layers.3.weight"][0] for level in levels]
+    mult = [w // model_channels if w % model_channels == 0 else w / model_channels for w in widths]
+    embedded = shapes.get("input_blocks.1.0.emb_layers.1.weight")
+    classes = shapes.get("label_emb.weight")
+    return {
+        "in_channels": first[1] // (s * s),
+        "out_channels": last[0] // (s * s),
+        "model_channels": model_channels,
+        "channel_mult": mult,
+        "num_res_blocks": [len(level) for level in levels],
+        "attention": [2**i for i, level in enumerate(levels) if f"input_blocks.{level[0]}.1.qkv.weight" in shapes],
+        "num_head_channels": 64,
+        "scale_shift": embedded is None or embedded[0] == 2 * widths[0],
+        "resblock_updown": inside,
+        "conv_resample": learned,
+        "num_classes": classes[0] if classes else None,
+        "time_embedding": "time_embed.0.weight" in shapes,
+        "space_to_depth": s,
+    }
+
+
+def _levels(shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[list[int]], bool, bool]:
+    """The indices of each level's blocks among the input blocks; resampling inside residual blocks?; learned?"""
+
+    def indices(pattern: str) -> set[int]:
+        return {int(match[1]) for key in shapes if (match := re.fullmatch(pattern, key))}
+
+    blocks = indices(r"input_blocks\.(\d+)\.0\.out_layers\.3\.weight")
+    between = set(range(1, max(blocks))) - blocks  # downsamplers; those that average have no keys at all
+    ups = sorted(indices(r"output_blocks\.(\d+)\.[12]\.out_layers\.3\.weight"))
+    if ups:  # a resampling block looks like any other; the decoder's second block in one stage tells where levels end
+        decoder = max(indices(r"output_blocks\.(\d+)\.0\.out_layers\.3\.weight"))
+        ends = [-1, *ups, decoder]
+        counts = [b - a - 1 for a, b in zip(ends, ends[1:], strict=False)][::-1]
+        between = {sum(counts[: i + 1]) + i + 1 for i in range(len(counts) - 1)}
+    cuts = [0, *sorted(between), max(blocks) + 1]
+    levels = [list(range(a + 1, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return levels, bool(ups), bool(ups) or not between or bool(indices(r"input_blocks\.(\d+)\.0\.op\.weight"))
