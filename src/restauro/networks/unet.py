@@ -149,6 +149,7 @@ class UNet(nn.Module):
     resblock_updown: resample inside residual blocks; else conv_resample says whether resampling is learned.
     space_to_depth s: each s x s block of pixels becomes one place on the way in and a block again on the way out;
     in_channels and out_channels still count the channels of a pixel. time_embedding False: `forward(x)` alone.
+    conditions: how many numbers describe a picture beside its class (EDM's augmentation, 2206.00364); zeros say nothing.
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class UNet(nn.Module):
         conv_resample: bool = True,
         new_attention_order: bool = False,
         num_classes: int | None = None,
+        conditions: int = 0,
         dropout: float = 0.0,
         groups: int = 32,
         zero_init: bool = True,
@@ -178,8 +180,8 @@ class UNet(nn.Module):
         blocks = [num_res_blocks] * levels if isinstance(num_res_blocks, int) else list(num_res_blocks)
         if len(blocks) != levels:
             raise ValueError(f"{levels} levels need {levels} block counts, not {len(blocks)}")
-        if num_classes and not time_embedding:
-            raise ValueError("classes enter through the time embedding: time_embedding must be True")
+        if (num_classes or conditions) and not time_embedding:
+            raise ValueError("classes and conditions enter through the time embedding: time_embedding must be True")
         self.model_channels, self.space_to_depth = model_channels, space_to_depth
         self.multiple = space_to_depth * 2 ** (levels - 1)
         embedding = 4 * model_channels if time_embedding else 0
@@ -187,6 +189,8 @@ class UNet(nn.Module):
             self.time_embed = nn.Sequential(nn.Linear(model_channels, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         if num_classes:
             self.label_emb = nn.Embedding(num_classes, embedding)
+        if conditions:
+            self.condition_emb = nn.Linear(conditions, embedding, bias=False)
 
         def res(channels: int, out: int, resample: Literal["up", "down"] | None = None) -> ResBlock:
             return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample)
@@ -237,9 +241,14 @@ class UNet(nn.Module):
             for parameter in module.parameters():
                 nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor, timesteps: Tensor | None = None, classes: Tensor | None = None) -> Tensor:
-        """timesteps: (N,), integers or fractions, on the scale of the training schedule. classes: (N,) integers."""
-        embedding = self._embed(timesteps, classes)
+    def forward(
+        self, x: Tensor, timesteps: Tensor | None = None, classes: Tensor | None = None, conditions: Tensor | None = None
+    ) -> Tensor:
+        """timesteps: (N,), integers or fractions, on the scale of the training schedule. classes: (N,) integers.
+
+        conditions: (N or 1, number of conditions); absent, they are zero.
+        """
+        embedding = self._embed(timesteps, classes, conditions)
         h = F.pixel_unshuffle(x, self.space_to_depth) if self.space_to_depth > 1 else x
         skips = []
         for stage in self.input_blocks:
@@ -251,7 +260,7 @@ class UNet(nn.Module):
         h = self.out(h)
         return F.pixel_shuffle(h, self.space_to_depth) if self.space_to_depth > 1 else h
 
-    def _embed(self, timesteps: Tensor | None, classes: Tensor | None) -> Tensor | None:
+    def _embed(self, timesteps: Tensor | None, classes: Tensor | None, conditions: Tensor | None) -> Tensor | None:
         if not hasattr(self, "time_embed"):
             return None
         assert timesteps is not None, "this network needs timesteps"
@@ -260,6 +269,8 @@ class UNet(nn.Module):
         if hasattr(self, "label_emb"):
             assert classes is not None, "this network needs classes"
             embedding = embedding + self.label_emb(classes)
+        if hasattr(self, "condition_emb") and conditions is not None:
+            embedding = embedding + self.condition_emb(conditions.to(first.dtype))
         return embedding
 
 
@@ -304,6 +315,7 @@ def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         "resblock_updown": inside,
         "conv_resample": learned,
         "num_classes": classes[0] if classes else None,
+        "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
         "time_embedding": "time_embed.0.weight" in shapes,
         "space_to_depth": s,
     }

@@ -1,0 +1,58 @@
+"""Missing parts: boxes and free-form strokes; the holes are painted in one level."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from restauro.core.knobs import Knob
+from restauro.degradations._base import Degradation, Params, length_scale, seed_of
+
+
+class Holes(Degradation):
+    """Strokes wander as in free-form inpainting masks; boxes cover up to a third of each side."""
+
+    kind: Annotated[Literal["strokes", "box", "either"], Knob("shape of the holes")] = "either"
+    width: Annotated[float, Knob("widest stroke", ge=4, le=200, unit="px of 512")] = 90.0
+    level: Annotated[float, Knob("what the holes are painted with", ge=-1, le=1)] = 1.0
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        kind = self.kind if self.kind != "either" else ("strokes" if rng.random() < 0.6 else "box")
+        return {"kind": kind, "width": self.width, "seed": seed_of(rng)}
+
+    def apply(self, picture: Tensor, params: Params) -> Tensor:
+        mask = self.mask(picture, params)
+        return picture * (1 - mask) + self.level * mask
+
+    def mask(self, picture: Tensor, params: Params) -> Tensor:
+        height, width = picture.shape[-2:]
+        canvas = np.zeros((height, width), np.uint8)
+        rng = np.random.default_rng(params["seed"])
+        if params["kind"] == "box":
+            h, w = (int(rng.uniform(0.15, 0.34) * side) for side in (height, width))
+            top, left = (int(rng.uniform(0.1, 0.9) * (side - part)) for side, part in ((height, h), (width, w)))
+            canvas[top : top + h, left : left + w] = 1
+        else:
+            draw_strokes(canvas, rng, widest=params["width"] * length_scale(picture), strokes=(1, 3), turn=2 * math.pi / 5)
+        return torch.from_numpy(canvas).to(picture)[None, None]
+
+
+def draw_strokes(canvas: np.ndarray, rng: np.random.Generator, *, widest: float, strokes: tuple[int, int], turn: float) -> None:
+    """Paint wandering polylines of 4 to 12 vertices into a uint8 canvas; directions alternate around `turn`."""
+    height, width = canvas.shape
+    step = math.hypot(height, width) / 8
+    for _ in range(int(rng.integers(strokes[0], strokes[1] + 1))):
+        point = rng.uniform(0, 1, 2) * (width, height)
+        thickness = max(1, int(rng.uniform(0.35, 1) * widest))
+        angle = rng.uniform(0, 2 * math.pi)
+        for vertex in range(int(rng.integers(4, 13))):
+            angle += (1 if vertex % 2 else -1) * (turn + rng.uniform(-1, 1) * math.pi / 6)
+            reach = float(np.clip(rng.normal(step, step / 2), 0, 2 * step))
+            after = np.clip(point + reach * np.array([math.cos(angle), math.sin(angle)]), 0, (width - 1, height - 1))
+            cv2.line(canvas, tuple(map(int, point)), tuple(map(int, after)), 1, thickness)
+            point = after

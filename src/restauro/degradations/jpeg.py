@@ -1,0 +1,32 @@
+"""JPEG compression by a real encoder."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from restauro.core.knobs import Knob
+from restauro.degradations._base import Degradation, Params
+
+
+class Jpeg(Degradation):
+    """Encoded and decoded at a quality drawn uniformly."""
+
+    low: Annotated[int, Knob("lowest quality", ge=1, le=100)] = 30
+    high: Annotated[int, Knob("highest quality", ge=1, le=100)] = 95
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        return {"quality": int(rng.integers(self.low, self.high + 1))}
+
+    def apply(self, picture: Tensor, params: Params) -> Tensor:
+        return torch.stack([self._one(one, params["quality"]) for one in picture])
+
+    def _one(self, picture: Tensor, quality: int) -> Tensor:
+        levels = ((picture.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
+        _, code = cv2.imencode(".jpg", levels.permute(1, 2, 0).numpy()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)[:, :, ::-1]
+        return torch.from_numpy(np.ascontiguousarray(decoded)).permute(2, 0, 1).to(picture) / 127.5 - 1

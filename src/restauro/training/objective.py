@@ -1,0 +1,44 @@
+"""The contract between the one training loop and what a system trains."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restauro.training.data import Pictures
+
+
+class Objective(Protocol):
+    """What is trained, and towards what. The loop knows nothing else.
+
+    All randomness comes from the generators handed in: the loop seeds them from (seed, step), so that a resumed run
+    draws what an uninterrupted one would have drawn.
+    """
+
+    def build(self, data: Pictures) -> nn.Module:
+        """The network, freshly initialised."""
+        ...
+
+    def draw(self, data: Pictures, batch: int, rng: np.random.Generator) -> np.ndarray:
+        """Which pictures make the next batch."""
+        ...
+
+    def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, rng: np.random.Generator) -> Tensor:
+        """A scalar. pictures (N, 3, S, S) in [-1, 1]; index: their places in the training data."""
+        ...
+
+    def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
+        """Figures on held-out pictures, the same draws every time."""
+        ...
+
+    def passport(self) -> dict[str, Any]:
+        """What the weights need to be loaded: architecture, arguments, prediction, schedule, ..."""
+        ...
+
+
+def torch_generator(rng: np.random.Generator) -> torch.Generator:
+    """A torch generator that continues a NumPy one."""
+    return torch.Generator().manual_seed(int(rng.integers(2**63 - 1)))
