@@ -85,10 +85,12 @@ def train(objective: Objective, data: Pictures, held: Pictures, run: Run, out: P
     state = _start(objective, data, run, out, resume)
     began, saved, losses = time.monotonic(), time.monotonic(), []
     before = state.seconds
+    weights = objective.weights(data)
+    share = weights / weights.sum()
     while not _done(run, state):
         rng = np.random.default_rng([run.seed, state.step])
-        index = objective.draw(data, run.batch, rng)
-        loss = objective.loss(state.network, data.batch(index), index, rng)
+        index = rng.choice(len(data), run.batch, p=share)
+        loss = objective.loss(state.network, data.batch(index), index, data, rng)
         _update(state, loss, run)
         losses.append(float(loss.detach()))
         state.step += 1

@@ -22,11 +22,11 @@ class Objective(Protocol):
         """The network, freshly initialised."""
         ...
 
-    def draw(self, data: Pictures, batch: int, rng: np.random.Generator) -> np.ndarray:
-        """Which pictures make the next batch."""
+    def weights(self, data: Pictures) -> np.ndarray:
+        """(n,) positive: how often each picture is drawn, relative to the others."""
         ...
 
-    def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, rng: np.random.Generator) -> Tensor:
+    def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
         """A scalar. pictures (N, 3, S, S) in [-1, 1]; index: their places in the training data."""
         ...
 

@@ -1,0 +1,199 @@
+"""What PGDiff trains: the face prior and the smooth restorer."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restauro.core.knobs import Knob, Knobbed
+from restauro.degradations.chains import blind, degrade
+from restauro.degradations.fade import Fade
+from restauro.degradations.grey import Grey
+from restauro.degradations.holes import Holes
+from restauro.degradations.scratches import Scratches
+from restauro.diffusion.schedule import NoiseSchedule
+from restauro.networks.unet import UNet
+from restauro.training.augment import PARAMETERS, augment
+from restauro.training.data import Pictures
+from restauro.training.objective import torch_generator
+
+SCHEDULE = NoiseSchedule.named("openai-linear", 1000)
+SHARP = 750.0
+"""Laplacian variance that sampling asks for: the median of sharp portraits."""
+
+
+def sharpness_condition(sharp: np.ndarray) -> np.ndarray:
+    """Zero is both "the middle" and "not told"."""
+    return np.log(np.maximum(sharp, 1) / 300.0)
+
+
+class PriorObjective(Knobbed, frozen=True, kw_only=True):
+    """A denoiser that predicts the clean picture behind space-to-depth (JiT, arXiv 2511.13720).
+
+    Loss: squared error / max(sigma, 0.1)^2 with sigma = sqrt(1 - abar): the v-loss, bounded. Levels: ln of the
+    noise-to-signal ratio is normal, so that most of the training lies where warm-started recipes sample.
+    """
+
+    width: Annotated[int, Knob("channels that `mult` multiplies", ge=8)] = 64
+    mult: Annotated[tuple[float, ...], Knob("channels of each level over the width")] = (1, 1.5, 2)
+    patch: Annotated[int, Knob("pixels of a side that become one place", ge=1, le=16)] = 4
+    level_mean: Annotated[float, Knob("mean of ln sigma")] = -0.7
+    level_spread: Annotated[float, Knob("standard deviation of ln sigma", ge=0)] = 1.2
+    far: Annotated[float, Knob("share of levels drawn uniformly from the noisier half of the schedule", ge=0, le=1)] = 0.06
+    dropout: Annotated[float, Knob("dropout", ge=0, le=1)] = 0.0
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "in_channels": 3,
+            "out_channels": 3,
+            "model_channels": self.width,
+            "channel_mult": self.mult,
+            "num_res_blocks": 1,
+            "attention": [2 ** (len(self.mult) - 1)],
+            "num_head_channels": 32,
+            "conditions": PARAMETERS + 1,
+            "space_to_depth": self.patch,
+            "dropout": self.dropout,
+        }
+
+    def build(self, data: Pictures) -> nn.Module:
+        return UNet(**self.arguments())
+
+    def weights(self, data: Pictures) -> np.ndarray:
+        return balance(data)
+
+    def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
+        pictures, parameters = augment(pictures, rng)
+        sharp = sharpness_condition(np.array([data.records[i].get("sharp", 300.0) for i in index]))
+        sharp = torch.from_numpy(sharp * (rng.random(len(index)) >= 0.1)).float()
+        conditions = torch.cat([parameters, sharp[:, None]], 1)
+        timesteps = self.timesteps(len(pictures), rng)
+        return self.error(network, pictures, timesteps, conditions, torch_generator(rng)).mean()
+
+    def timesteps(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        near = SCHEDULE.t_of_sigma(np.exp(rng.normal(self.level_mean, self.level_spread, n)))
+        return np.where(rng.random(n) < self.far, rng.uniform(0.5, 1, n) * (len(SCHEDULE) - 1), near)
+
+    def error(self, network: nn.Module, pictures: Tensor, t: np.ndarray, conditions: Tensor, generator: torch.Generator) -> Tensor:
+        """(N,) weighted squared errors."""
+        ratio = torch.from_numpy(SCHEDULE.sigma(t)).float()
+        abar = 1 / (1 + ratio.square())
+        noise = torch.randn(pictures.shape, generator=generator)
+        x = abar.sqrt()[:, None, None, None] * pictures + (1 - abar).sqrt()[:, None, None, None] * noise
+        clean = network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(t).float(), conditions=conditions)
+        return (clean - pictures).square().mean((1, 2, 3)) / (1 - abar).clamp(min=0.01)
+
+    def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
+        """Denoising PSNR of held-out faces at four noise-to-signal ratios."""
+        pictures = held.batch(np.arange(min(64, len(held))))
+        conditions = torch.zeros(len(pictures), PARAMETERS + 1)
+        conditions[:, -1] = float(sharpness_condition(np.array(SHARP)))
+        found = {}
+        for sigma in (0.1, 0.3, 1.0, 3.0):
+            t = np.full(len(pictures), float(SCHEDULE.t_of_sigma(sigma)))
+            weight = 1 / max(1 - 1 / (1 + sigma**2), 0.01)
+            error = self.error(network, pictures, t, conditions, torch.Generator().manual_seed(7)) / weight
+            found[f"denoising PSNR at sigma {sigma:g}"] = float((10 * torch.log10(4 / error)).mean())
+        return found
+
+    def passport(self) -> dict[str, Any]:
+        condition = [0.0] * PARAMETERS + [float(sharpness_condition(np.array(SHARP)))]
+        return {
+            "architecture": "unet",
+            "arguments": self.arguments(),
+            "prediction": "clean",
+            "schedule": "openai-linear",
+            "condition": condition,
+        }
+
+
+class RestorerObjective(Knobbed, frozen=True, kw_only=True):
+    """A one-pass network that answers with the middle of all faces the damaged one could be (L1).
+
+    It sees four channels, the picture with its holes emptied and the mask, and learns all of a photograph's damages at
+    once: blur, noise and compression; lost colour; missing parts; and the three together as in old photographs.
+    """
+
+    width: Annotated[int, Knob("channels that `mult` multiplies", ge=8)] = 64
+    mult: Annotated[tuple[float, ...], Knob("channels of each level over the width")] = (0.875, 0.875, 1, 1)
+    patch: Annotated[int, Knob("pixels of a side that become one place", ge=1, le=16)] = 4
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "in_channels": 4,
+            "out_channels": 3,
+            "model_channels": self.width,
+            "channel_mult": self.mult,
+            "num_res_blocks": 1,
+            "num_head_channels": 32,
+            "time_embedding": False,
+            "space_to_depth": self.patch,
+        }
+
+    def build(self, data: Pictures) -> nn.Module:
+        return UNet(**self.arguments())
+
+    def weights(self, data: Pictures) -> np.ndarray:
+        return balance(data)
+
+    def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
+        pictures, _ = augment(pictures, rng)
+        damaged, masks = zip(*(damage(one[None], rng) for one in pictures), strict=True)
+        answer = smooth_answer(network, torch.cat(damaged), torch.cat(masks))
+        return (answer - pictures).abs().mean()
+
+    def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
+        """PSNR on held-out faces for each kind of damage."""
+        pictures = held.batch(np.arange(min(64, len(held))))
+        found = {}
+        for kind in DAMAGES:
+            rng = np.random.default_rng(7)
+            damaged, masks = zip(*(damage(one[None], rng, kind) for one in pictures), strict=True)
+            error = (smooth_answer(network, torch.cat(damaged), torch.cat(masks)) - pictures).square().mean((1, 2, 3))
+            found[f"PSNR {kind}"] = float((10 * torch.log10(4 / error)).mean())
+        return found
+
+    def passport(self) -> dict[str, Any]:
+        return {"architecture": "unet", "arguments": self.arguments(), "prediction": "residual"}
+
+
+DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
+"""What the restorer practises, and how often."""
+BLIND = blind((0.1, 15), (0.8, 30), 20, (30, 100))
+LIGHT = blind((0.1, 4), (0.8, 4), 12, (50, 100))
+
+
+def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -> tuple[Tensor, Tensor]:
+    """One (1, 3, H, W) picture damaged, its holes emptied, and its (1, 1, H, W) mask."""
+    kind = kind or rng.choice(list(DAMAGES), p=list(DAMAGES.values()))
+    light = LIGHT if rng.random() < 0.6 else []
+    if kind == "blind":
+        links = BLIND if rng.random() < 0.7 else LIGHT
+    elif kind == "grey":
+        links = [Grey(sepia=0.3), *light]
+    elif kind == "holes":
+        links = [Holes(), *light]
+    else:
+        links = [Grey(sepia=0.5), Fade(), Holes() if rng.random() < 0.3 else Scratches(), *(light or LIGHT)]
+    damaged = degrade(picture, links, rng)
+    mask = damaged.mask if damaged.mask is not None else torch.zeros_like(picture[:, :1])
+    told = kind == "holes" or rng.random() < 0.6  # thin scratches are not always known
+    mask = mask if told else torch.zeros_like(mask)
+    return damaged.picture * (1 - mask), mask
+
+
+def smooth_answer(network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    """(N, 3, H, W): what the network adds to a picture whose holes (mask 1) are empty (0)."""
+    return picture + network(torch.cat([picture, mask], 1).contiguous(memory_format=torch.channels_last))
+
+
+def balance(data: Pictures) -> np.ndarray:
+    """(n,) how often each picture is drawn: sharp ones and women, who are few in the usual collections, more often."""
+    sharp = np.array([record.get("sharp", 300.0) for record in data.records])
+    women = np.array([str(record.get("gender", "")).startswith("f") for record in data.records])
+    return np.clip(sharp / 300.0, 0.6, 2.5) * np.where(women, 2.2, 1.0)

@@ -1,0 +1,40 @@
+"""Augmentation that does not leak: small geometric changes whose parameters the network is told (EDM, arXiv 2206.00364)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PARAMETERS = 5
+"""Shift x and y (share of the half side), log2 scale, log2 anisotropy, rotation (radians); zeros: unchanged."""
+SPREAD = (0.06, 0.06, 0.15, 0.10, 0.15)
+
+
+def augment(pictures: Tensor, rng: np.random.Generator, probability: float = 0.15) -> tuple[Tensor, Tensor]:
+    """(N, 3, H, W) flipped half of the time and warped with `probability` per parameter; and the (N, 5) parameters.
+
+    Flips are not told: a mirrored face is a face.
+    """
+    n = len(pictures)
+    flips = torch.from_numpy(rng.random(n) < 0.5)
+    pictures = torch.where(flips[:, None, None, None], pictures.flip(3), pictures)
+    drawn = rng.standard_normal((n, PARAMETERS)) * SPREAD * (rng.random((n, PARAMETERS)) < probability)
+    moved = np.flatnonzero(np.abs(drawn).sum(1))
+    parameters = torch.from_numpy(drawn).float()
+    if len(moved):
+        index = torch.from_numpy(moved)
+        theta = torch.from_numpy(np.stack([_matrix(*row) for row in drawn[moved]])).float()
+        grid = F.affine_grid(theta, [len(moved), *pictures.shape[1:]], align_corners=False)
+        warped = F.grid_sample(pictures[index], grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+        pictures = pictures.index_copy(0, index, warped.clamp(-1, 1))
+    return pictures, parameters
+
+
+def _matrix(x: float, y: float, scale: float, stretch: float, angle: float) -> np.ndarray:
+    c, s = math.cos(angle), math.sin(angle)
+    rotation = np.array([[c, -s], [s, c]])
+    return np.concatenate([rotation * 2.0 ** (scale + np.array([[stretch], [-stretch]])), [[x], [y]]], 1)
