@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -198,7 +199,7 @@ class UNet(nn.Module):
         def attend(channels: int, heads: int) -> Attention:
             return Attention(channels, heads, num_head_channels, new_attention_order, groups)
 
-        widths = [int(m * model_channels) for m in channel_mult]
+        widths = [round(m * model_channels) for m in channel_mult]
         width = widths[0]
         self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels * space_to_depth**2, width, 3, padding=1))])
         skips = [width]
@@ -211,7 +212,9 @@ class UNet(nn.Module):
                 self.input_blocks.append(Stage(*layers))
                 skips.append(width)
             if level < levels - 1:
-                self.input_blocks.append(Stage(res(width, width, "down") if resblock_updown else Downsample(width, conv_resample)))
+                self.input_blocks.append(
+                    Stage(res(width, width, "down") if resblock_updown else Downsample(width, conv_resample))
+                )
                 skips.append(width)
 
         self.middle_block = Stage(res(width, width), attend(width, num_heads), res(width, width))
@@ -227,9 +230,7 @@ class UNet(nn.Module):
                     layers.append(res(width, width, "up") if resblock_updown else Upsample(width, conv_resample))
                 self.output_blocks.append(Stage(*layers))
 
-        self.out = nn.Sequential(
-            Norm(width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1)
-        )
+        self.out = nn.Sequential(Norm(width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1))
         if zero_init:
             self._zero_last_layers()
 
@@ -290,13 +291,13 @@ class SuperResUNet(UNet):
 def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """The constructor arguments of `UNet` that made this state dict, read off its keys and shapes.
 
-    Not in the shapes and therefore conventional: heads of 64 channels, legacy order, 32 groups; pictures of 3 channels
-    (a first and last convolution in multiples of 3 s^2 channels mean space_to_depth s). `KeyError` if this is no U-Net.
+    Not in the shapes and therefore conventional: heads of 64 channels, legacy order, 32 groups; answers of 3 or,
+    with a learned variance, 6 channels (a last convolution of 3 s^2 or 6 s^2 channels means space_to_depth s). `KeyError` if this is no U-Net.
     """
     shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
     first, last = shapes["input_blocks.0.0.weight"], shapes["out.2.weight"]
     model_channels = shapes["time_embed.0.weight"][1] if "time_embed.0.weight" in shapes else first[0]
-    s = max(s for s in (1, 2, 4, 8) if s == 1 or not (first[1] % (3 * s * s) or last[0] % (3 * s * s)))
+    s = next((s for s in (1, 2, 4, 8) if last[0] in (3 * s * s, 6 * s * s) and first[1] % (s * s) == 0), 1)
 
     levels, inside, learned = _levels(shapes)
     widths = [shapes[f"input_blocks.{level[0]}.0.out_layers.3.weight"][0] for level in levels]
@@ -316,6 +317,7 @@ def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         "conv_resample": learned,
         "num_classes": classes[0] if classes else None,
         "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
+        "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
         "time_embedding": "time_embed.0.weight" in shapes,
         "space_to_depth": s,
     }
@@ -333,8 +335,8 @@ def _levels(shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[list[int]], boo
     if ups:  # a resampling block looks like any other; the decoder's second block in one stage tells where levels end
         decoder = max(indices(r"output_blocks\.(\d+)\.0\.out_layers\.3\.weight"))
         ends = [-1, *ups, decoder]
-        counts = [b - a - 1 for a, b in zip(ends, ends[1:], strict=False)][::-1]
+        counts = [b - a - 1 for a, b in pairwise(ends)][::-1]
         between = {sum(counts[: i + 1]) + i + 1 for i in range(len(counts) - 1)}
     cuts = [0, *sorted(between), max(blocks) + 1]
-    levels = [list(range(a + 1, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
+    levels = [list(range(a + 1, b)) for a, b in pairwise(cuts)]
     return levels, bool(ups), bool(ups) or not between or bool(indices(r"input_blocks\.(\d+)\.0\.op\.weight"))
