@@ -291,8 +291,9 @@ class SuperResUNet(UNet):
 def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """The constructor arguments of `UNet` that made this state dict, read off its keys and shapes.
 
-    Not in the shapes and therefore conventional: heads of 64 channels, legacy order, 32 groups; answers of 3 or,
-    with a learned variance, 6 channels (a last convolution of 3 s^2 or 6 s^2 channels means space_to_depth s). `KeyError` if this is no U-Net.
+    Not in the shapes and therefore conventional: heads of 64 channels, legacy order, 32 groups; answers of 3 or, with a
+    learned variance, 6 channels (a last convolution of 3 s^2 or 6 s^2 channels means space_to_depth s). `KeyError` if
+    this is no U-Net.
     """
     shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
     first, last = shapes["input_blocks.0.0.weight"], shapes["out.2.weight"]
@@ -317,7 +318,6 @@ def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         "conv_resample": learned,
         "num_classes": classes[0] if classes else None,
         "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
-        "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
         "time_embedding": "time_embed.0.weight" in shapes,
         "space_to_depth": s,
     }
@@ -329,14 +329,14 @@ def _levels(shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[list[int]], boo
     def indices(pattern: str) -> set[int]:
         return {int(match[1]) for key in shapes if (match := re.fullmatch(pattern, key))}
 
-    blocks = indices(r"input_blocks\.(\d+)\.0\.out_layers\.3\.weight")
+    blocks = indices(r"input_blocks\.(\d{1,3})\.0\.out_layers\.3\.weight")
     between = set(range(1, max(blocks))) - blocks  # downsamplers; those that average have no keys at all
-    ups = sorted(indices(r"output_blocks\.(\d+)\.[12]\.out_layers\.3\.weight"))
+    ups = sorted(indices(r"output_blocks\.(\d{1,3})\.[12]\.out_layers\.3\.weight"))
     if ups:  # a resampling block looks like any other; the decoder's second block in one stage tells where levels end
-        decoder = max(indices(r"output_blocks\.(\d+)\.0\.out_layers\.3\.weight"))
+        decoder = max(indices(r"output_blocks\.(\d{1,3})\.0\.out_layers\.3\.weight"))
         ends = [-1, *ups, decoder]
         counts = [b - a - 1 for a, b in pairwise(ends)][::-1]
         between = {sum(counts[: i + 1]) + i + 1 for i in range(len(counts) - 1)}
     cuts = [0, *sorted(between), max(blocks) + 1]
     levels = [list(range(a + 1, b)) for a, b in pairwise(cuts)]
-    return levels, bool(ups), bool(ups) or not between or bool(indices(r"input_blocks\.(\d+)\.0\.op\.weight"))
+    return levels, bool(ups), bool(ups) or not between or bool(indices(r"input_blocks\.(\d{1,3})\.0\.op\.weight"))

@@ -1,0 +1,98 @@
+"""Whose weights are these? Each system's `checkpoints.py` lists the layouts it knows; the tensors' names decide."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from torch import Tensor
+
+from restauro.core.errors import WeightsError
+from restauro.core.registry import SYSTEMS
+from restauro.weights.build import misfits, skeleton
+from restauro.weights.passports import Passport
+
+StateDict = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One family of checkpoints.
+
+    telling: the few names that only this family has together. passport: reads the architecture's arguments off the
+    shapes; it may raise KeyError or ValueError where they contradict each other, or return None for "not mine after all".
+    take: where the checkpoint holds more than this network, the beginnings of its tensors' names.
+    """
+
+    what: str
+    telling: tuple[str, ...]
+    passport: Callable[[StateDict], Passport | None]
+    take: tuple[str, ...] = ("",)
+
+    def found(self, state_dict: StateDict) -> list[str]:
+        return [key for key in self.telling if key in state_dict]
+
+    def tensors(self, state_dict: StateDict) -> dict[str, Tensor]:
+        return {key: value for key, value in state_dict.items() if key.startswith(self.take)}
+
+
+class Unrecognised(WeightsError):
+    """No layout fits. `nearest` is the one with the most telling names; `found` and `missing` are its names."""
+
+    def __init__(self, message: str, nearest: str = "", found: Sequence[str] = (), missing: Sequence[str] = ()):
+        super().__init__(message)
+        self.nearest, self.found, self.missing = nearest, tuple(found), tuple(missing)
+
+
+def layouts() -> Iterator[Layout]:
+    """Every system's `LAYOUTS`, in the order of the systems' names."""
+    for system in SYSTEMS:
+        place = f"{SYSTEMS.package}.{system.replace('-', '_')}"
+        if importlib.util.find_spec(place) and importlib.util.find_spec(f"{place}.checkpoints"):
+            yield from importlib.import_module(f"{place}.checkpoints").LAYOUTS
+
+
+def recognise(state_dict: StateDict, declared: Mapping[str, Any] | None = None) -> tuple[Passport, dict[str, Tensor]]:
+    """What a state dict is (a passport without SHA-256 and with a suggested name), and those of its tensors that belong.
+
+    Only names and shapes are read; `declared` constructor arguments win over what was read or assumed. Every tensor of
+    the architecture must be there: `Unrecognised` otherwise, or if no layout fits.
+    """
+    if not state_dict:
+        raise Unrecognised("there are no tensors to recognise")
+    known = list(layouts())
+    for layout in known:
+        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared or {})):
+            return answer
+    nearest = max(known, key=lambda layout: len(layout.found(state_dict)) / len(layout.telling), default=None)
+    found = nearest.found(state_dict) if nearest else []
+    if nearest is None or not found:
+        raise Unrecognised(f"these weights are of no kind restauro knows; they hold {', '.join(list(state_dict)[:3])}, ...")
+    missing = [key for key in nearest.telling if key not in found]
+    raise Unrecognised(
+        f"these weights are of no kind restauro knows; nearest is {nearest.what}: "
+        f"found {', '.join(found)}; missing {', '.join(missing) or 'nothing, but the shapes contradict it'}",
+        nearest.what,
+        found,
+        missing,
+    )
+
+
+def _read(layout: Layout, state_dict: StateDict, declared: Mapping[str, Any]) -> tuple[Passport, dict[str, Tensor]] | None:
+    """The layout's answer, None if it declines; `Unrecognised` if its network and the tensors do not fit each other."""
+    tensors = layout.tensors(state_dict)
+    try:
+        passport = layout.passport(tensors)
+    except (KeyError, ValueError, IndexError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise Unrecognised(f"this looks like {layout.what}, but {reason}", layout.what, layout.telling) from None
+    if passport is None:
+        return None
+    passport = msgspec.structs.replace(passport, arguments={**passport.arguments, **declared})
+    if problem := misfits(skeleton(passport), tensors):
+        raise Unrecognised(f"this looks like {layout.what}, but {problem}", layout.what, layout.telling)
+    return passport, tensors

@@ -1,0 +1,142 @@
+"""Where weights are: shipped inside the package, and imported into the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from restauro.core.errors import OutputError, WeightsError
+from restauro.core.home import cache_dir
+from restauro.core.knobs import suggest
+from restauro.weights.passports import Passport, read_passport, write_passport
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+HALF_MAX = 65504.0
+
+_loaded: dict[tuple[str, str, str], nn.Module] = {}
+_lock = threading.Lock()
+
+
+def shipped_folder() -> Path:
+    return Path(str(files("restauro.weights"))) / "data"
+
+
+def imported_folder() -> Path:
+    return cache_dir() / "weights"
+
+
+def available() -> list[Passport]:
+    """The passports of all weights at hand, by name. Reads JSON only; a damaged passport is warned about and left out."""
+    found: dict[str, Passport] = {}
+    for passport, path in _at_hand():
+        if path.is_file():
+            found.setdefault(passport.name, passport)
+    return sorted(found.values(), key=lambda passport: passport.name)
+
+
+def find(name: str) -> tuple[Passport, Path]:
+    """The passport and the weights file of a name; `WeightsError` with the nearest known name if there is none."""
+    known = []
+    for passport, path in _at_hand():
+        if passport.name == name:
+            if not path.is_file():
+                raise WeightsError(f"the passport of {name!r} is here, but its weights file {path} is missing")
+            return passport, path
+        known.append(passport.name)
+    raise WeightsError(f"there are no weights named {name!r}{suggest(name, known)}; `restauro models list` shows all")
+
+
+def _at_hand() -> Iterator[tuple[Passport, Path]]:
+    for folder in (shipped_folder(), imported_folder()):
+        for json in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+            try:
+                passport = read_passport(json)
+            except WeightsError as error:
+                warnings.warn(str(error), stacklevel=3)
+                continue
+            yield passport, json.parent / passport.file_name
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(name: str) -> Passport:
+    """The passport, if the file still has the bytes it was made with; else a `WeightsError`."""
+    passport, path = find(name)
+    _check_bytes(passport, path)
+    return passport
+
+
+def _check_bytes(passport: Passport, path: Path) -> None:
+    actual = sha256_of(path)
+    if actual != passport.sha256:
+        raise WeightsError(
+            f"{path} is damaged or was changed: its SHA-256 begins with {actual[:12]}, its passport says "
+            f"{passport.sha256[:12] or 'nothing'}; install or import it again"
+        )
+
+
+def save(state_dict: Mapping[str, Tensor], passport: Passport, folder: Path, *, half: bool = True) -> Passport:
+    """Write NAME.safetensors and NAME.json into a folder; the answer is the passport with its SHA-256.
+
+    half: floating-point tensors are stored in float16, except those too large for it. The same tensors always give the
+    same bytes, and so does saving what `load` returned.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {key: _stored(value, half) for key, value in state_dict.items()}
+    passport = msgspec.structs.replace(passport, file="")
+    path = folder / passport.file_name
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, part)
+        passport = msgspec.structs.replace(passport, sha256=sha256_of(part))
+        part.replace(path)
+        write_passport(passport, path.with_suffix(".json"))
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return passport
+
+
+def _stored(value: Tensor, half: bool) -> Tensor:
+    value = value.detach().cpu()
+    if half and value.is_floating_point():
+        value = value.float() if value.numel() and value.abs().max() > HALF_MAX else value.half()
+    return value.clone().contiguous()  # a clone: safetensors refuses tensors that share memory
+
+
+def load(name: str, device: str | torch.device = "cpu") -> nn.Module:
+    """The network of a name, in float32, eval mode, channels-last and without gradients; the same object every time.
+
+    Its bytes are verified first. Raises `WeightsError`. Callers must not change it: others hold it too.
+    """
+    import torch
+
+    from restauro.weights.build import network_from
+    from restauro.weights.loading import read_state_dict
+
+    device = torch.device(device)
+    passport, path = find(name)
+    key = (str(path), passport.sha256, str(device))
+    with _lock:
+        if key not in _loaded:
+            _check_bytes(passport, path)
+            _loaded[key] = network_from(passport, read_state_dict(path), path, device)
+        return _loaded[key]
