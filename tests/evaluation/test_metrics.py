@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from restauro.core.errors import InputError
+from restauro.evaluation import metrics
+
+
+def pictures(seed=0, n=2, side=40):
+    rng = np.random.default_rng(seed)
+    clean = torch.from_numpy(rng.uniform(-1, 1, (n, 3, side, side + 6))).float()
+    return clean, (clean + torch.from_numpy(rng.normal(0, 0.2, clean.shape)).float()).clamp(-1, 1)
+
+
+def test_psnr_and_ssim_equal_scikit_image():
+    skimage = pytest.importorskip("skimage.metrics")
+    clean, noisy = pictures()
+    psnr, ssim = metrics.psnr(noisy, clean), metrics.ssim(noisy, clean)
+    for i in range(2):
+        a, b = (x[i].permute(1, 2, 0).double().numpy() for x in (noisy, clean))
+        assert psnr[i] == pytest.approx(skimage.peak_signal_noise_ratio(b, a, data_range=2), abs=1e-9)
+        theirs = skimage.structural_similarity(
+            a, b, channel_axis=2, data_range=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        assert ssim[i] == pytest.approx(theirs, abs=1e-9)
+
+
+def test_equal_pictures():
+    clean, _ = pictures()
+    assert torch.isinf(metrics.psnr(clean, clean)).all()
+    for measure in (metrics.ssim, metrics.sharpness):
+        torch.testing.assert_close(measure(clean, clean), torch.ones(2, dtype=torch.float64))
+    assert metrics.chroma_error(clean, clean).max() == 0
+
+
+def test_masked_psnr_sees_the_hole_only():
+    clean, noisy = pictures()
+    mask = torch.zeros(1, 1, *clean.shape[-2:])
+    mask[..., 5:20, 5:20] = 1
+    inside = torch.where(mask.bool(), noisy, torch.zeros(()))
+    expected = metrics.psnr(noisy[..., 5:20, 5:20], clean[..., 5:20, 5:20])
+    torch.testing.assert_close(metrics.masked_psnr(inside, clean, mask), expected)
+    assert metrics.masked_psnr(inside, clean, mask * 0).isnan().all()
+
+
+def test_sharpness_counts_the_finest_octave():
+    x = torch.arange(64.0)
+    coarse, fine = (torch.cos(2 * torch.pi * f * x).expand(1, 3, 64, 64) for f in (6.5 / 64, 24.5 / 64))
+    both = 0.3 * coarse + 0.3 * fine
+    assert metrics.sharpness(0.3 * coarse, both) < 0.05
+    assert metrics.sharpness(0.3 * coarse + 0.15 * fine, both) == pytest.approx(0.25, abs=0.02)
+    assert metrics.high_energy(0.3 * fine) == pytest.approx(0.045, rel=0.05)  # half the squared amplitude
+
+
+def test_colour():
+    clean, _ = pictures()
+    grey = clean.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    assert metrics.colourfulness(grey).max() < 1e-6 < metrics.colourfulness(clean).min()
+    assert metrics.chroma_error(grey * 0.5, grey).max() < 0.01  # lightness does not count
+    assert metrics.chroma_error(grey, clean).min() > 5
+
+
+def test_lab_equals_scikit_image():
+    color = pytest.importorskip("skimage.color")
+    clean, _ = pictures(n=1)
+    theirs = color.rgb2lab(((clean[0] + 1) / 2).permute(1, 2, 0).double().numpy())
+    assert np.abs(metrics.lab(clean)[0].permute(1, 2, 0).numpy() - theirs).max() < 0.02
+
+
+def test_batch_equals_singles():
+    clean, noisy = pictures(n=3)
+    for measure in (metrics.psnr, metrics.ssim, metrics.sharpness, metrics.chroma_error):
+        singles = torch.cat([measure(noisy[i : i + 1], clean[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(measure(noisy, clean), singles)
+
+
+def test_refusals():
+    clean, _ = pictures()
+    with pytest.raises(InputError, match="one shape"):
+        metrics.psnr(clean, clean[:1])
+    with pytest.raises(InputError, match="11 px"):
+        metrics.ssim(clean[..., :8, :8], clean[..., :8, :8])
