@@ -1,0 +1,48 @@
+# Every target makes .venv and installs what it needs by itself; the second time that takes no time.
+PYTHON ?= python3
+# one worker a core, one thread a worker: two torch processes with all threads each would fight
+JOBS ?= 2
+OUT ?=
+
+export PYTHON
+BIN := .venv/bin
+USER := .venv/.ready-user
+DEV := .venv/.ready-dev
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+.PHONY: help demo restore test goldens lint format clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+
+demo: $(USER) ## damage two portraits, restore them, write the pictures to demo/
+	$(BIN)/restauro demo $(if $(OUT),-o "$(OUT)")
+
+restore: $(USER) ## PHOTO=... [OUT=...]: restore one photograph
+	@test -n "$(PHOTO)" || { echo "make restore PHOTO=grandma.jpg [OUT=better.jpg]" >&2; exit 2; }
+	$(BIN)/restauro restore "$(PHOTO)" $(if $(OUT),-o "$(OUT)")
+
+test: $(DEV) ## all tests, the slow ones too
+	$(PYTEST)
+
+goldens: $(DEV) ## only the numbers the original programs produced (../shared/goldens or RESTAURO_GOLDENS)
+	$(PYTEST) tests/goldens
+
+lint: $(DEV) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(DEV) ## sort imports, wrap long lines
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv and caches
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache
+
+$(USER): pyproject.toml constraints.txt tools/install.sh
+	@tools/install.sh demo && touch $@
+
+$(DEV): pyproject.toml constraints.txt tools/install.sh
+	@tools/install.sh test,lint && touch $@
