@@ -6,12 +6,13 @@ Shapes are (N, C, H, W), float, pictures sRGB in [-1, 1]; masks (N, 1, H, W) in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knobbed
 from restauro.core.noise import Noise
 
@@ -49,16 +50,23 @@ class Observation:
     """What is known of the picture that is looked for.
 
     picture: the damaged one. mask: 1 = missing, soft values allowed. reference: other pictures of the same person.
-    restored: a first stage's answer (N, 3, H, W).
+    restored: a first stage's answer (N, 3, H, W). restore_at(x, t): a first stage that also looks at the noisy state and
+    its original timestep, and is asked anew at every step (PGDiff's published restorer).
     """
 
     picture: Tensor
     mask: Tensor | None = None
     reference: Tensor | None = None
     restored: Tensor | None = None
+    restore_at: Callable[[Tensor, float], Tensor] | None = None
 
-    def with_restored(self, restored: Tensor) -> Observation:
-        return replace(self, restored=restored)
+    def source(self, of: Literal["picture", "restored"]) -> Tensor:
+        """The damaged picture or, where it is asked for, the first stage's answer."""
+        if of == "picture":
+            return self.picture
+        if self.restored is None and self.restore_at is None:
+            raise RecipeError("this property needs a first stage: name a restorer")
+        return self.picture if self.restored is None else self.restored
 
 
 class Property(Knobbed, frozen=True, kw_only=True):
@@ -89,6 +97,10 @@ class Property(Knobbed, frozen=True, kw_only=True):
             (gradient,) = torch.autograd.grad(self.distance(leaf, target).sum(), leaf)
         return gradient
 
+    def elements(self, clean: Tensor, target: Target) -> int:
+        """How many numbers of one picture `distance` averages over: published methods sum them."""
+        return clean[0].numel()
+
     project: ClassVar[Callable[..., Tensor] | None] = None
     """`project(clean, target)`: the nearest picture that has the property exactly, or None if there is no closed form."""
 
@@ -107,7 +119,12 @@ class Move:
 
 
 class Guidance(Protocol):
-    """How properties bend a sampler. Both hooks are called by every sampler."""
+    """How properties bend a sampler. Both hooks are called by every sampler.
+
+    keeps_noise: after `clean` the noisy state moves with the clean estimate, so that the noise in it stays the network's.
+    """
+
+    keeps_noise: bool
 
     def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
         """Bend the clean estimate, before the step is made from it."""
@@ -120,6 +137,8 @@ class Guidance(Protocol):
 
 class Unguided:
     """No guidance: the prior alone."""
+
+    keeps_noise = False
 
     def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
         return estimate

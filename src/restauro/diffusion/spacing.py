@@ -1,0 +1,97 @@
+"""Which steps of a schedule a run visits: every published way to name them, and ours in sigma.
+
+    "250", "10,10,20"  so many steps in each of equal sections (OpenAI)
+    "ddim25", "ddpm100"  a whole stride from 0, exactly so many steps (OpenAI; PGDiff's name for it)
+    "leading:10", "linspace:10", "trailing:10"  diffusers' three
+    "logsnr:10", "karras:10"  even in log-SNR; Karras et al. 2022, equation (5), rho = 7. Between the training steps
+    "karras:10@0.6"  any of them below the noise level sigma = 0.6
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restauro.core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from restauro.diffusion.schedule import NoiseSchedule
+
+KARRAS_RHO = 7.0
+
+
+def positions(schedule: NoiseSchedule, how: str) -> NDArray[np.float64]:
+    """The visited positions on `schedule`, ascending; fractions lie between two of its steps. RecipeError if impossible."""
+    rule, _, level = how.replace(" ", "").partition("@")
+    top = _top(schedule, level, how)
+    if match := re.fullmatch(r"dd[ip]m(\d+)", rule):
+        return _stride(int(top) + 1, int(match[1]), how)
+    if re.fullmatch(r"\d+(,\d+)*", rule):
+        return _sections(int(top) + 1, [int(part) for part in rule.split(",")], how)
+    match = re.fullmatch(r"(leading|linspace|trailing|logsnr|karras):(\d+)", rule)
+    if match is None or int(match[2]) < 1:
+        raise RecipeError(f"{how!r} names no steps; try 'ddpm100', '50', '10,10,20', 'trailing:10' or 'karras:10'")
+    return _spread(schedule, match[1], int(match[2]), top, how)
+
+
+def _top(schedule: NoiseSchedule, level: str, how: str) -> float:
+    """The last position that may be visited: where sigma is `level`."""
+    if not level:
+        return len(schedule) - 1
+    try:
+        sigma = float(level)
+    except ValueError:
+        raise RecipeError(f"{how!r}: {level!r} is no noise level; write for example 'karras:10@0.6'") from None
+    low, high = float(schedule.sigma(0)), float(schedule.sigma(len(schedule) - 1))
+    if not low <= sigma <= high:
+        raise RecipeError(f"{how!r}: this prior knows noise levels from {low:.3g} to {high:.3g}")
+    return float(schedule.t_of_sigma(sigma))
+
+
+def _stride(T: int, wanted: int, how: str) -> NDArray[np.float64]:
+    possible = {len(range(0, T, stride)): stride for stride in range(T, 0, -1)}  # the smallest stride stays
+    if wanted not in possible:
+        near = sorted(sorted(possible, key=lambda count: abs(count - wanted))[:2])
+        raise RecipeError(
+            f"{how!r}: no whole stride gives {wanted} of {T} steps; {' or '.join(map(str, near))} are possible, or '{wanted}' in sections"
+        )
+    return np.arange(0, T, possible[wanted], dtype=np.float64)
+
+
+def _sections(T: int, counts: list[int], how: str) -> NDArray[np.float64]:
+    small, longer = divmod(T, len(counts))
+    kept: list[int] = []
+    begin = 0
+    for section, count in enumerate(counts):
+        size = small + (section < longer)
+        if not 1 <= count <= size:
+            raise RecipeError(f"{how!r}: section {section + 1} of {len(counts)} has {size} of {T} steps, so 1 to {size} can be kept")
+        stride, place = 1.0 if count == 1 else (size - 1) / (count - 1), 0.0
+        for _ in range(count):  # summed, not multiplied: the published choice depends on the rounding of the sum
+            kept.append(begin + round(place))
+            place += stride
+        begin += size
+    return np.array(kept, dtype=np.float64)
+
+
+def _spread(schedule: NoiseSchedule, rule: str, count: int, top: float, how: str) -> NDArray[np.float64]:
+    T = int(top) + 1
+    if rule in ("logsnr", "karras"):
+        low, high = float(schedule.sigma(0)), float(schedule.sigma(top))
+        if not np.isfinite(high):
+            raise RecipeError(f"{how!r}: this schedule ends in noise alone; use 'trailing:{count}'")
+        ramp = np.linspace(1, 0, count)[::-1]  # one step: the noisiest
+        if rule == "logsnr":
+            return schedule.t_of_sigma(np.exp(np.log(low) + ramp * (np.log(high) - np.log(low))))
+        root_low, root_high = low ** (1 / KARRAS_RHO), high ** (1 / KARRAS_RHO)
+        return schedule.t_of_sigma((root_low + ramp * (root_high - root_low)) ** KARRAS_RHO)
+    if count > T:
+        raise RecipeError(f"{how!r}: there are only {T} steps")
+    if rule == "leading":
+        return np.arange(count, dtype=np.float64) * (T // count)
+    if rule == "linspace":
+        return np.round(np.linspace(T - 1, 0, count)[::-1])
+    return np.round(T - np.arange(count) * (T / count))[::-1] - 1
