@@ -115,5 +115,7 @@ def betas_of(name: str, T: int | None = None, start: float | None = None, end: f
     low, high = (kind.start if start is None else start) or 0.0, (kind.end if end is None else end) or 0.0
     betas = kind.rule(steps, low, high)
     if not (betas > 0).all() or not (betas <= 1).all():
-        raise RecipeError(f"{name!r} with {steps} steps from {low:g} to {high:g}: beta leaves (0, 1]; take more steps or a lower end")
+        raise RecipeError(
+            f"{name!r} with {steps} steps from {low:g} to {high:g}: beta leaves (0, 1]; take more steps or a lower end"
+        )
     return betas

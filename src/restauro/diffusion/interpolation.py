@@ -12,7 +12,15 @@ from restauro.diffusion.contract import Denoiser, Sampler, Step, Unguided
 
 
 def interpolate(
-    denoiser: Denoiser, sampler: Sampler, first: Tensor, second: Tensor, share: float, t: int, noise: Noise, *, spherical: bool = False
+    denoiser: Denoiser,
+    sampler: Sampler,
+    first: Tensor,
+    second: Tensor,
+    share: float,
+    t: int,
+    noise: Noise,
+    *,
+    spherical: bool = False,
 ) -> Iterator[Step]:
     """Both pictures (N, C, H, W) diffused to index t with `noise(0, 0)` and `noise(0, 1)`, mixed, and walked back.
 

@@ -38,7 +38,7 @@ class NoiseSchedule:
     @classmethod
     def from_betas(cls, betas: ArrayLike, name: str = "betas") -> NoiseSchedule:
         table = np.array(betas, dtype=np.float64)
-        return cls(name, table, np.cumprod(1 - table), np.arange(len(table), dtype=np.float64), len(table))
+        return cls(name, table, np.cumprod(1 - table, dtype=np.float64), np.arange(len(table), dtype=np.float64), len(table))
 
     @classmethod
     def from_alphas_cumprod(cls, alphas_cumprod: ArrayLike, name: str = "alphas") -> NoiseSchedule:
@@ -155,7 +155,9 @@ class NoiseSchedule:
 
     def t_of_sigma(self, sigma: ArrayLike) -> Table:
         """The t at which `sigma(t)` is this; clamped to the schedule's ends."""
-        return np.asarray(np.interp(np.log(np.asarray(sigma, dtype=np.float64)), self._log_sigma, np.arange(len(self), dtype=np.float64)))
+        return np.asarray(
+            np.interp(np.log(np.asarray(sigma, dtype=np.float64)), self._log_sigma, np.arange(len(self), dtype=np.float64))
+        )
 
     def alpha_bar(self, t: ArrayLike) -> Table:
         t = np.asarray(t, dtype=np.float64)

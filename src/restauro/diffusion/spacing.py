@@ -1,10 +1,10 @@
 """Which steps of a schedule a run visits: every published way to name them, and ours in sigma.
 
-    "250", "10,10,20"  so many steps in each of equal sections (OpenAI)
-    "ddim25", "ddpm100"  a whole stride from 0, exactly so many steps (OpenAI; PGDiff's name for it)
-    "leading:10", "linspace:10", "trailing:10"  diffusers' three
-    "logsnr:10", "karras:10"  even in log-SNR; Karras et al. 2022, equation (5), rho = 7. Between the training steps
-    "karras:10@0.6"  any of them below the noise level sigma = 0.6
+"250", "10,10,20"  so many steps in each of equal sections (OpenAI)
+"ddim25", "ddpm100"  a whole stride from 0, exactly so many steps (OpenAI; PGDiff's name for it)
+"leading:10", "linspace:10", "trailing:10"  diffusers' three
+"logsnr:10", "karras:10"  even in log-SNR; Karras et al. 2022, equation (5), rho = 7. Between the training steps
+"karras:10@0.6"  any of them below the noise level sigma = 0.6
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def _stride(T: int, wanted: int, how: str) -> NDArray[np.float64]:
     if wanted not in possible:
         near = sorted(sorted(possible, key=lambda count: abs(count - wanted))[:2])
         raise RecipeError(
-            f"{how!r}: no whole stride gives {wanted} of {T} steps; {' or '.join(map(str, near))} are possible, or '{wanted}' in sections"
+            f"{how!r}: no whole stride gives {wanted} of {T} steps; "
+            f"{' or '.join(map(str, near))} are possible, or '{wanted}' in sections"
         )
     return np.arange(0, T, possible[wanted], dtype=np.float64)
 
@@ -68,7 +69,7 @@ def _sections(T: int, counts: list[int], how: str) -> NDArray[np.float64]:
     for section, count in enumerate(counts):
         size = small + (section < longer)
         if not 1 <= count <= size:
-            raise RecipeError(f"{how!r}: section {section + 1} of {len(counts)} has {size} of {T} steps, so 1 to {size} can be kept")
+            raise RecipeError(f"{how!r}: section {section + 1} of {len(counts)} has {size} steps, so 1 to {size} can be kept")
         stride, place = 1.0 if count == 1 else (size - 1) / (count - 1), 0.0
         for _ in range(count):  # summed, not multiplied: the published choice depends on the rounding of the sum
             kept.append(begin + round(place))

@@ -33,7 +33,9 @@ class DpmPP2M(Sampler, frozen=True, kw_only=True):
         alpha, spread = np.sqrt(abar), np.sqrt(1 - abar)
         with np.errstate(divide="ignore"):
             lam = np.log(alpha) - np.log(spread)
-        at, before, latest = total, None, None
+        at = total
+        before: Tensor | None = None
+        latest: Tensor | None = None
 
         def propose(estimate: Estimate, x: Tensor, t: int, draw: Callable[[], Tensor]) -> Proposal:
             nonlocal at, before, latest
