@@ -31,7 +31,7 @@ def build(passport: Passport) -> nn.Module:
     module, _, name = BUILDERS[passport.architecture].partition(":")
     try:
         return getattr(importlib.import_module(module), name)(**passport.arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise WeightsError(f"{passport.name}: {passport.architecture} with these arguments is impossible: {error}") from None
 
 

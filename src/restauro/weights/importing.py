@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from restauro.core.errors import OutputError, WeightsError
-from restauro.weights.passports import NAME, Passport, write_passport
-from restauro.weights.store import available, imported_folder, save, sha256_of
+from restauro.core.errors import WeightsError
+from restauro.weights.passports import NAME, Passport
+from restauro.weights.store import available, imported_folder, intact, keep, save, sha256_of
 
 YUNET_SIZE = 4 * 2**20
 YUNET_OUTPUTS = (b"cls_8", b"obj_16", b"bbox_32", b"kps_32")
@@ -67,11 +65,11 @@ def _signed(passport: Passport, path: Path, name: str | None) -> Passport:
 
 
 def _already_here(passport: Passport) -> Passport | None:
-    """The passport in the store if it came from the same file; `WeightsError` if the name belongs to other weights."""
+    """The passport in the store if it came from the same file and is intact; `WeightsError` if the name is taken."""
     taken = next((other for other in available() if other.name == passport.name), None)
     if taken is not None and taken.source != passport.source:
         raise WeightsError(f"the name {passport.name!r} is taken by other weights ({taken.what}); give this file another name")
-    return taken
+    return taken if taken is not None and intact(taken.name) else None
 
 
 def _import_detector(path: Path, name: str | None) -> Passport:
@@ -92,20 +90,6 @@ def _import_detector(path: Path, name: str | None) -> Passport:
         training_data="WIDER FACE",
         licence="MIT",
         file=path.name if ours else "face_detection_yunet.onnx",
-        sha256=sha256_of(path),
     )
     passport = _signed(passport, path, name)
-    if taken := _already_here(passport):
-        return taken
-    target = imported_folder() / passport.file_name
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, part)
-        part.replace(target)
-        write_passport(passport, target.with_suffix(".json"))
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
-    return passport
+    return _already_here(passport) or keep(content, passport, imported_folder())

@@ -103,7 +103,9 @@ def _read_pickle(path: Path, start: bytes) -> Any:
     except pickle.UnpicklingError as error:
         if asked := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise WeightsError(f"{path} is refused: it asks to run {asked[1]}, and weights need to run nothing") from None
-        raise WeightsError(f"{path} is not a weights file, or it is damaged: {_first_line(error)}") from None
+        # torch's own first line advises to read the file unsafely
+        detail = re.search(r"WeightsUnpickler error: (.{1,120})", str(error))
+        raise WeightsError(f"{path} is damaged or not a weights file{f': {detail[1]}' if detail else ''}") from None
     except EOFError:
         raise WeightsError(f"{path} is truncated") from None
     except Exception as error:  # a damaged pickle may fail anywhere: in the archive, in a tensor's shape, in a name

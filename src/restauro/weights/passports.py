@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from restauro.core.errors import WeightsError
+from restauro.core.files import write_atomically
 
 FORMAT = 1
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -80,9 +80,4 @@ def read_passport(path: Path) -> Passport:
 
 def write_passport(passport: Passport, path: Path) -> None:
     """Whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")

@@ -87,7 +87,7 @@ def _read(layout: Layout, state_dict: StateDict, declared: Mapping[str, Any]) ->
     tensors = layout.tensors(state_dict)
     try:
         passport = layout.passport(tensors)
-    except (KeyError, ValueError, IndexError) as error:
+    except (LookupError, ValueError, ArithmeticError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise Unrecognised(f"this looks like {layout.what}, but {reason}", layout.what, layout.telling) from None
     if passport is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from restauro.core.errors import OutputError, WeightsError
+from restauro.core.files import write_atomically
 from restauro.core.home import cache_dir
 from restauro.core.knobs import suggest
 from restauro.weights.passports import Passport, read_passport, write_passport
@@ -76,17 +76,22 @@ def sha256_of(path: Path) -> str:
 def verify(name: str) -> Passport:
     """The passport, if the file still has the bytes it was made with; else a `WeightsError`."""
     passport, path = find(name)
-    _check_bytes(passport, path)
-    return passport
-
-
-def _check_bytes(passport: Passport, path: Path) -> None:
     actual = sha256_of(path)
     if actual != passport.sha256:
         raise WeightsError(
             f"{path} is damaged or was changed: its SHA-256 begins with {actual[:12]}, its passport says "
             f"{passport.sha256[:12] or 'nothing'}; install or import it again"
         )
+    return passport
+
+
+def intact(name: str) -> bool:
+    """Whether `verify` is content."""
+    try:
+        verify(name)
+    except WeightsError:
+        return False
+    return True
 
 
 def save(state_dict: Mapping[str, Tensor], passport: Passport, folder: Path, *, half: bool = True) -> Passport:
@@ -95,23 +100,22 @@ def save(state_dict: Mapping[str, Tensor], passport: Passport, folder: Path, *, 
     half: floating-point tensors are stored in float16, except those too large for it. The same tensors always give the
     same bytes, and so does saving what `load` returned.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    import safetensors.torch
 
-    tensors = {key: _stored(value, half) for key, value in state_dict.items()}
-    passport = msgspec.structs.replace(passport, file="")
+    content = safetensors.torch.save({key: _stored(value, half) for key, value in state_dict.items()})
+    return keep(content, msgspec.structs.replace(passport, file=""), folder)
+
+
+def keep(content: bytes, passport: Passport, folder: Path) -> Passport:
+    """Write a weights file as it is, and its passport, which is the answer, with the file's SHA-256."""
+    passport = msgspec.structs.replace(passport, sha256=hashlib.sha256(content).hexdigest())
     path = folder / passport.file_name
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, part)
-        passport = msgspec.structs.replace(passport, sha256=sha256_of(part))
-        part.replace(path)
-        write_passport(passport, path.with_suffix(".json"))
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
+    write_atomically(path, content)
+    write_passport(passport, path.with_suffix(".json"))  # last: weights without a passport do not exist
     return passport
 
 
@@ -137,6 +141,6 @@ def load(name: str, device: str | torch.device = "cpu") -> nn.Module:
     key = (str(path), passport.sha256, str(device))
     with _lock:
         if key not in _loaded:
-            _check_bytes(passport, path)
+            verify(name)
             _loaded[key] = network_from(passport, read_state_dict(path), path, device)
         return _loaded[key]
