@@ -13,12 +13,7 @@ from typing import Any
 import torch
 
 from restauro.core.errors import RecipeError
-
-
-def cache_dir() -> Path:
-    """Where measurements and imported weights live: `$RESTAURO_HOME`, else the user's cache folder."""
-    home = os.environ.get("RESTAURO_HOME")
-    return Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "restauro"
+from restauro.core.home import cache_dir
 
 
 def choose_device(wish: str = "auto") -> torch.device:

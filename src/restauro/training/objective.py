@@ -34,8 +34,12 @@ class Objective(Protocol):
         """Figures on held-out pictures, the same draws every time."""
         ...
 
+    def shipped(self, network: nn.Module) -> nn.Module:
+        """The part of the network that is used after training."""
+        ...
+
     def passport(self) -> dict[str, Any]:
-        """What the weights need to be loaded: architecture, arguments, prediction, schedule, ..."""
+        """What the weights need to be loaded and read, in the fields of a passport: kind, architecture, arguments, ..."""
         ...
 
 

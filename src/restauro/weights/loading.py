@@ -21,13 +21,17 @@ MAX_BYTES = 16 * 2**30
 MAX_HEADER = 64 * 2**20
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
 NOT_WEIGHTS = {
-    b"<": "a web page, not weights: the download went wrong",
+    b"<!": "a web page, not weights: the download went wrong",
+    b"<html": "a web page, not weights: the download went wrong",
     b"version https://git-lfs": "a Git LFS pointer, not the weights: run `git lfs pull` where it came from",
     b"GGUF": "a GGUF file, which holds language models",
     b"\x89PNG": "a picture, not weights",
     b"\xff\xd8\xff": "a picture, not weights",
     b"%PDF": "a document, not weights",
 }
+
+SAFETENSORS = (b'{"', b"{}")
+"""How the header begins, behind its length of eight bytes."""
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -38,7 +42,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     start = _start_of(path)
-    raw = _read_safetensors(path) if _looks_like_safetensors(path, start) else _read_pickle(path, start)
+    raw = _read_safetensors(path) if path.suffix == ".safetensors" or _begins_as_safetensors(start) else _read_pickle(path, start)
     tensors = _unwrap(raw, path)
     if sum(value.numel() * value.element_size() for value in tensors.values()) > MAX_BYTES:
         raise WeightsError(f"{path} claims more than {MAX_BYTES >> 30} GiB of tensors")
@@ -61,14 +65,16 @@ def _start_of(path: Path) -> bytes:
         raise WeightsError(f"{path} is empty (0 bytes)")
     if size > MAX_BYTES:
         raise WeightsError(f"{path} is larger than {MAX_BYTES >> 30} GiB")
-    for magic, problem in NOT_WEIGHTS.items():
-        if start.lstrip().startswith(magic):
+    # the length that begins a safetensors file may spell any of these words by chance
+    for magic, problem in ({} if start[8:10] in SAFETENSORS else NOT_WEIGHTS).items():
+        if start.lstrip().startswith(magic) and not _begins_as_safetensors(start):
             raise WeightsError(f"{path} is {problem}")
     return start
 
 
-def _looks_like_safetensors(path: Path, start: bytes) -> bool:
-    return path.suffix == ".safetensors" or start[8:10] in (b'{"', b"{}")
+def _begins_as_safetensors(start: bytes) -> bool:
+    """Eight bytes of length, which may look like anything, and a JSON object."""
+    return start[8:10] in (b'{"', b"{}")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

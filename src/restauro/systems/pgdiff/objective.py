@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
@@ -18,6 +16,7 @@ from restauro.degradations.holes import Holes
 from restauro.degradations.scratches import Scratches
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
+from restauro.restorers.smooth import smooth_answer
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -101,13 +100,20 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
             found[f"denoising PSNR at sigma {sigma:g}"] = float((10 * torch.log10(4 / error)).mean())
         return found
 
+    def shipped(self, network: nn.Module) -> nn.Module:
+        return network
+
     def passport(self) -> dict[str, Any]:
         condition = [0.0] * PARAMETERS + [float(sharpness_condition(np.array(SHARP)))]
         return {
+            "what": f"denoiser of aligned faces; most of its training at noise levels up to {np.exp(self.level_mean + self.level_spread):.1f}",
+            "kind": "prior",
             "architecture": "unet",
             "arguments": self.arguments(),
             "prediction": "clean",
+            "variance": "fixed_small",
             "schedule": "openai-linear",
+            "steps": len(SCHEDULE),
             "condition": condition,
         }
 
@@ -158,8 +164,17 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
             found[f"PSNR {kind}"] = float((10 * torch.log10(4 / error)).mean())
         return found
 
+    def shipped(self, network: nn.Module) -> nn.Module:
+        return network
+
     def passport(self) -> dict[str, Any]:
-        return {"architecture": "unet", "arguments": self.arguments(), "prediction": "residual"}
+        return {
+            "what": "one-pass restorer of blurred, noisy, compressed, grey, torn and old faces: the middle of what they could be",
+            "kind": "restorer",
+            "architecture": "unet",
+            "arguments": self.arguments(),
+            "prediction": "residual",
+        }
 
 
 DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
@@ -185,11 +200,6 @@ def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -
     told = kind == "holes" or rng.random() < 0.6  # thin scratches are not always known
     mask = mask if told else torch.zeros_like(mask)
     return damaged.picture * (1 - mask), mask
-
-
-def smooth_answer(network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
-    """(N, 3, H, W): what the network adds to a picture whose holes (mask 1) are empty (0)."""
-    return picture + network(torch.cat([picture, mask], 1).contiguous(memory_format=torch.channels_last))
 
 
 def balance(data: Pictures) -> np.ndarray:

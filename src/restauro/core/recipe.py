@@ -1,0 +1,83 @@
+"""Recipe: everything that decides a result, as one small value. It is printed, stored in the output and replayed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from restauro.core.errors import RecipeError
+from restauro.core.knobs import Knob, Knobbed, build, parse_settings
+from restauro.core.registry import PROPERTIES, SAMPLERS
+
+VERSION = 1
+
+
+class Want(Knobbed, frozen=True, kw_only=True):
+    """A property to be guided by, how much, and its knobs."""
+
+    property: Annotated[str, Knob("name of the property")]
+    weight: Annotated[float, Knob("1 imposes a property that can be met exactly; others: step in units of the noise", ge=0)] = 1.0
+    knobs: Annotated[dict[str, Any], Knob("the property's own knobs")] = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        PROPERTIES.check(self.property)
+
+
+class Published(Knobbed, frozen=True, kw_only=True):
+    """Settings of PGDiff as published; they act with `faithful` only."""
+
+    scale: Annotated[float, Knob("s, the strength of guidance", ge=0)] = 0.1
+    repeats: Annotated[int, Knob("N, evaluations at one timestep inside the window", ge=1, le=20)] = 1
+    window: Annotated[tuple[float, float], Knob("(end, start) of the repeats, exclusive, as shares of the schedule")] = (0.7, 1.0)
+
+
+class Recipe(Knobbed, frozen=True, kw_only=True):
+    """A validated composition of prior, properties, sampler and restorer."""
+
+    task: Annotated[Literal["restore", "colorize", "inpaint", "old-photo"], Knob("what is done")] = "restore"
+    system: Annotated[Literal["pgdiff"], Knob("which system does it")] = "pgdiff"
+    faithful: Annotated[bool, Knob("the published algorithm, defects included")] = False
+    prior: Annotated[str, Knob("weights of the prior")] = "face-prior"
+    restorer: Annotated[str, Knob("weights of the first stage")] = "face-restorer"
+    sampler: Annotated[str, Knob("how to walk from noise to picture")] = "dpmpp-2m"
+    sampler_knobs: Annotated[dict[str, Any], Knob("the sampler's own knobs")] = {}
+    steps: Annotated[int, Knob("calls of the prior; 0: the first stage alone", ge=0, le=1000)] = 10
+    start: Annotated[
+        float, Knob("noise laid over the first stage's answer at fidelity 0.5; 0: start from pure noise", ge=0, le=200, unit="sigma")
+    ] = 0.4
+    fidelity: Annotated[float, Knob("0 prettiest .. 1 most faithful to the input", ge=0, le=1)] = 0.5
+    wants: Annotated[tuple[Want, ...], Knob("properties to be guided by")] = ()
+    published: Annotated[Published | None, Knob("settings of the published algorithm")] = None
+    seed: Annotated[int, Knob("seed of all noise", ge=0, le=2**32 - 1)] = 0
+    version: Annotated[int, Knob("version of this format", ge=1, le=VERSION)] = VERSION
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        SAMPLERS.check(self.sampler)
+        if self.faithful and self.published is None:
+            raise RecipeError("a faithful recipe needs its published settings")
+
+    def to_json(self) -> str:
+        """One line; `from_json` gives an equal recipe."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Recipe:
+        try:
+            plain = msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            raise RecipeError(f"this is not a recipe: {error}") from None
+        if isinstance(plain, dict) and isinstance(plain.get("version"), int) and plain["version"] > VERSION:
+            raise RecipeError(f"this recipe was written by a newer restauro (format {plain['version']}); update restauro to replay it")
+        recipe: Recipe = build(cls, plain if isinstance(plain, dict) else {}, name="recipe")
+        return recipe
+
+
+def parse_want(text: str) -> Want:
+    """`"lightness:weight=0.5,weights=luma"`: the word `weight` is the want's own, the others are the property's knobs."""
+    name, settings = parse_settings(text)
+    name = PROPERTIES.check(name)
+    weight = settings.pop("weight", "1")
+    return build(Want, {"property": name, "weight": weight, "knobs": settings}, name=name, lax=True)

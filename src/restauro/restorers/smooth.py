@@ -1,0 +1,70 @@
+"""One-pass networks as restorers: the interface that first stages and "smooth semantics" share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restauro.core.errors import WeightsError
+from restauro.weights.store import find, load
+
+
+class OnePass:
+    """A network that sees the picture alone, such as an imported RRDB file. Holes are shown to it as they are."""
+
+    tiles = True
+
+    def __init__(self, network: nn.Module, scale: int = 1, multiple: int = 4):
+        self.network, self.scale, self.multiple = network, scale, multiple
+
+    @torch.no_grad()
+    def __call__(self, picture: Tensor, *, mask: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
+        return unpad(self.network(pad(picture, self.multiple)), picture, self.scale)
+
+
+class SmoothRestorer:
+    """Our own: sees the picture with its holes emptied and the mask, and adds its answer to it.
+
+    picture (N, 3, H, W) in [-1, 1]; mask (N, 1, H, W), 1 = missing. H and W are padded to a multiple of `multiple`.
+    """
+
+    scale, tiles = 1, False
+
+    def __init__(self, network: nn.Module, multiple: int):
+        self.network, self.multiple = network, multiple
+
+    @torch.no_grad()
+    def __call__(self, picture: Tensor, *, mask: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
+        mask = torch.zeros_like(picture[:, :1]) if mask is None else mask
+        emptied = picture * (1 - mask)
+        answer = smooth_answer(self.network, pad(emptied, self.multiple), pad(mask, self.multiple))
+        return unpad(answer, picture, 1).clamp(-1, 1)
+
+
+def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
+    """(N, 3, H, W): what the network adds to a picture whose holes (mask 1) are empty (0)."""
+    return emptied + network(torch.cat([emptied, mask], 1).contiguous(memory_format=torch.channels_last))
+
+
+def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
+    """The restorer of a name, shipped or imported. Raises WeightsError when these weights are no restorer."""
+    passport, _ = find(name)
+    if passport.kind != "restorer":
+        raise WeightsError(f"{name!r} is a {passport.kind}, not a restorer; `restauro models list` shows what is here")
+    network = load(name, device)
+    if passport.prediction == "residual" and passport.arguments.get("in_channels") == 4:
+        return SmoothRestorer(network, int(network.multiple))  # type: ignore[arg-type]
+    return OnePass(network)
+
+
+def pad(picture: Tensor, multiple: int) -> Tensor:
+    """Right and bottom repeated up to a multiple."""
+    height, width = picture.shape[-2:]
+    extra = (-width % multiple, -height % multiple)
+    return F.pad(picture, (0, extra[0], 0, extra[1]), mode="replicate") if any(extra) else picture
+
+
+def unpad(answer: Tensor, picture: Tensor, scale: int) -> Tensor:
+    height, width = picture.shape[-2:]
+    return answer[..., : height * scale, : width * scale]

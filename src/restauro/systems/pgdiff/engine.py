@@ -1,0 +1,148 @@
+"""From a recipe and what is known of aligned faces to restored faces: the one way that every task takes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restauro.core.device import choose_dtype
+from restauro.core.errors import RecipeError, WeightsError
+from restauro.core.events import Event, Listener, silent
+from restauro.core.knobs import build
+from restauro.core.noise import PictureNoise
+from restauro.core.recipe import Recipe, Want
+from restauro.core.registry import PROPERTIES, SAMPLERS
+from restauro.diffusion.contract import Guidance, Observation, Property, Sampler, Unguided
+from restauro.diffusion.denoiser import NetworkDenoiser
+from restauro.diffusion.guidance import CleanGuidance, Wanted
+from restauro.diffusion.schedule import NoiseSchedule
+from restauro.restorers.smooth import restorer
+from restauro.systems.pgdiff.guidance import RULES, WEIGHTS, PublishedGuidance
+from restauro.weights.store import find, load
+
+LEAST_SIGMA = 0.03
+"""Below this the walk would change less than a level of 8 bits."""
+
+
+def prior(name: str, device: torch.device) -> NetworkDenoiser:
+    """A prior by the name of its weights, on its training schedule, told to draw unaugmented sharp pictures."""
+    passport, _ = find(name)
+    if passport.kind != "prior":
+        raise WeightsError(f"{name!r} is a {passport.kind}, not a prior; `restauro models list` shows what is here")
+    network = load(name, device)
+    told = torch.tensor([passport.condition], device=device) if passport.condition else None
+    dtype = choose_dtype(device)
+    channels, size = int(passport.arguments["in_channels"]), passport.size
+
+    def call(x: Tensor, timesteps: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
+            out = network(x, timesteps) if told is None else network(x, timesteps, conditions=told)
+        return out.float()
+
+    schedule = NoiseSchedule.named(passport.schedule, passport.steps or 1000)
+    variance = passport.variance or "fixed_small"
+    return NetworkDenoiser(call, schedule, (channels, size, size), predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def run(
+    recipe: Recipe, observed: Observation, *, pictures: Sequence[int] | None = None, listener: Listener = silent
+) -> Tensor:
+    """Restored faces (N, 3, S, S) in [-1, 1]; `pictures` are the indices that seed each face's noise (default 0..N-1).
+
+    observed.picture: (N, 3, S, S) aligned to the prior's template, S the prior's size. Raises RecipeError for what
+    cannot be combined, WeightsError when weights are missing.
+    """
+    device, n = observed.picture.device, len(observed.picture)
+    denoiser = prior(recipe.prior, device)
+    if observed.picture.shape[1:] != denoiser.shape:
+        raise RecipeError(f"the prior {recipe.prior!r} works on {denoiser.shape}, not on {tuple(observed.picture.shape[1:])}")
+    if observed.restored is None:
+        observed = replace(observed, restored=restorer(recipe.restorer, device)(observed.picture, mask=observed.mask))
+    noise = PictureNoise(recipe.seed, range(n) if pictures is None else pictures, denoiser.shape, device)
+    out = _walk(recipe, observed, denoiser, noise, listener)
+    if not torch.isfinite(out).all():
+        if recipe.faithful:
+            raise RecipeError("the published algorithm divided by zero: a gradient vanished, as with a mask that hides everything")
+        warnings.warn("low precision gave numbers that are not finite; using the first stage's answer there", stacklevel=2)
+        out = torch.where(torch.isfinite(out), out, observed.source("restored"))
+    return _finish(recipe, observed, out).clamp(-1, 1)
+
+
+def _walk(recipe: Recipe, observed: Observation, denoiser: NetworkDenoiser, noise: PictureNoise, listener: Listener) -> Tensor:
+    schedule = respaced(recipe, denoiser.schedule)
+    guidance = guidance_of(recipe, observed, denoiser.schedule if schedule is None else schedule)
+    restored = observed.source("restored")
+    if schedule is None:  # the first stage alone; what is exact holds here as well
+        sure = [(p, w, target) for p, w, target in guidance.wanted if p.project] if isinstance(guidance, CleanGuidance) else []
+        for prop, weight, target in sure:
+            restored = restored.lerp(prop.project(restored, target), min(weight, 1.0))
+        return restored
+    last = len(schedule) - 1
+    start = noise(0) if recipe.start == 0 else schedule.q_sample(restored, last, noise(0))
+    sampler: Sampler = build(SAMPLERS.get(recipe.sampler), recipe.sampler_knobs, name=recipe.sampler, lax=True)
+    x = start
+    for step in sampler.steps(denoiser.on(schedule), start, guidance, noise):
+        listener(Event("steps", step.index + 1, step.total))
+        x = step.x
+    return x
+
+
+def respaced(recipe: Recipe, schedule: NoiseSchedule) -> NoiseSchedule | None:
+    """The steps a recipe walks; None where it walks none.
+
+    Fidelity lowers the noise that is laid over the first stage's answer: 0 twice the recipe's `start`, 1 none.
+    """
+    if recipe.published is not None and recipe.faithful:
+        if recipe.start == 0:
+            return schedule.respace(f"ddpm{recipe.steps}")
+        return schedule.respace(np.linspace(0, float(schedule.t_of_sigma(recipe.start)), recipe.steps))
+    top = recipe.start * 2 * (1 - recipe.fidelity)
+    if recipe.steps == 0 or (recipe.start and top < LEAST_SIGMA):
+        return None
+    return schedule.respace(f"karras:{recipe.steps}" + (f"@{top:g}" if recipe.start else ""))
+
+
+def guidance_of(recipe: Recipe, observed: Observation, schedule: NoiseSchedule) -> Guidance:
+    """The published rules where the recipe is faithful, ours otherwise."""
+    published = recipe.published
+    if not recipe.faithful or published is None:
+        wanted = [Wanted(property_of(want), want.weight) for want in recipe.wants]
+        return CleanGuidance(wanted, observed, schedule) if wanted else Unguided()
+    if recipe.wants:
+        wanted = [Wanted(property_of(want), want.weight) for want in recipe.wants]
+    else:
+        wanted = [Wanted(build(PROPERTIES.get(name), knobs), weight) for name, weight, knobs in WEIGHTS[recipe.task]]
+    end, begin = (share * schedule.original_steps for share in published.window)
+    inside = [t for t, told in enumerate(schedule.original_index) if end < told < begin]
+    if published.repeats > 1 and not inside:
+        raise RecipeError(f"repeats={published.repeats}, but no step lies in the window {published.window} of the schedule")
+    return PublishedGuidance(
+        wanted=wanted,
+        observed=observed,
+        schedule=schedule,
+        rule=RULES[recipe.task],
+        scale=published.scale,
+        repeats=published.repeats,
+        window=(min(inside, default=0) - 1, max(inside, default=0) + 1),
+        empty_holes=recipe.task == "old-photo",
+    )
+
+
+def property_of(want: Want) -> Property:
+    found: Property = build(PROPERTIES.get(want.property), want.knobs, name=want.property, lax=True)
+    return found
+
+
+def _finish(recipe: Recipe, observed: Observation, out: Tensor) -> Tensor:
+    """Ours puts known pixels back exactly; the published algorithm only approximates them."""
+    if recipe.task != "inpaint" or recipe.faithful or observed.mask is None:
+        return out
+    return torch.lerp(observed.picture, out, observed.mask.expand_as(out))
