@@ -46,6 +46,15 @@ def test_safetensors_by_name_or_content(tmp_path: Path, name: str) -> None:
     assert same(read_state_dict(tmp_path / name))
 
 
+def test_a_header_length_that_looks_like_something_else(tmp_path: Path) -> None:
+    """0x213C, little-endian, is `<!`, as web pages begin."""
+    path = tmp_path / "w.safetensors"
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(0x213C)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert path.read_bytes().startswith(b"<!")
+    assert read_state_dict(path)["a"] == 0
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(
     "wrap",

@@ -1,6 +1,6 @@
 """Official checkpoints of PGDiff and of what it builds on: face priors, its restorer, RRDB networks, identity networks.
 
-Sources of the files and of the licence notes: docs/models.md.
+What shapes cannot tell is as in the published code; the licence notes are those of the code and of the training data.
 """
 
 from __future__ import annotations
