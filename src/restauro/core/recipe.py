@@ -51,6 +51,13 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     wants: Annotated[tuple[Want, ...], Knob("properties to be guided by")] = ()
     published: Annotated[Published | None, Knob("settings of the published algorithm")] = None
     seed: Annotated[int, Knob("seed of all noise", ge=0, le=2**32 - 1)] = 0
+    upscale: Annotated[Literal[1, 2, 4], Knob("size of the result over that of the photograph")] = 1
+    aligned: Annotated[bool, Knob("the picture is one aligned face, not a photograph with faces in it")] = False
+    faces: Annotated[tuple[int, ...], Knob("only these faces, numbered from left to right; none: all that need it")] = ()
+    only_center_face: Annotated[bool, Knob("only the face nearest the middle")] = False
+    min_face: Annotated[float, Knob("faces with eyes closer than this are left alone", ge=2, unit="px")] = 8.0
+    colour: Annotated[Literal["keep", "invent"], Knob("keep: grey and toned photographs stay so; invent: give them colour")] = "keep"
+    force: Annotated[bool, Knob("restore faces that are good already, too")] = False
     version: Annotated[int, Knob("version of this format", ge=1, le=VERSION)] = VERSION
 
     def __post_init__(self) -> None:

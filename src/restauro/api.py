@@ -1,0 +1,273 @@
+"""What Python callers use: paths, bytes, PIL pictures, arrays in; a `Result` out. Nothing is printed or left behind."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from PIL import Image
+
+from restauro import __version__
+from restauro.core.device import choose_device
+from restauro.core.errors import InputError, RecipeError
+from restauro.core.events import Listener, silent
+from restauro.core.knobs import build
+from restauro.core.noise import PictureNoise
+from restauro.core.recipe import Recipe, Want, parse_want
+from restauro.core.registry import SAMPLERS
+from restauro.degradations.chains import degrade as apply_chain
+from restauro.diffusion.contract import Sampler, Unguided
+from restauro.evaluation.sheets import before_after
+from restauro.photo.damage import Damage, measure
+from restauro.photo.faces.align import crop
+from restauro.photo.faces.detect import Face, detect
+from restauro.photo.metadata import provenance, read_fact, read_recipe
+from restauro.photo.photo import Photo
+from restauro.photo.read import Source, read
+from restauro.photo.write import write
+from restauro.systems.pgdiff import engine
+from restauro.systems.pgdiff.photograph import FaceReport, Report, restore_photograph, to_array, to_tensor
+from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.weights.store import find
+
+__all__ = [
+    "FaceReport",
+    "Inspection",
+    "Recipe",
+    "Report",
+    "Result",
+    "colorize",
+    "degrade",
+    "inpaint",
+    "inspect",
+    "make_recipe",
+    "old_photo",
+    "replay",
+    "restore",
+    "run",
+    "sample",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A restored photograph. pixels: (H, W, 3) float32 sRGB in [0, 1]; touched: (H, W), where it was changed."""
+
+    pixels: np.ndarray
+    touched: np.ndarray
+    report: Report
+    recipe: Recipe
+    source: Photo
+    date: str = ""
+
+    @property
+    def image(self) -> Image.Image:
+        """The result as an 8-bit PIL picture."""
+        return Image.fromarray(np.rint(self.pixels * 255).clip(0, 255).astype(np.uint8))
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.touched.any()) or self.pixels.shape != self.source.pixels.shape
+
+    def save(self, path: str | Path, *, metadata: bool = True, quality: int | None = None, overwrite: bool = True) -> list[str]:
+        """Write in the source's format, depth and colour space, with its metadata and the recipe; returns notices.
+
+        An unchanged photograph is copied byte for byte. Raises OutputError where it cannot be written.
+        """
+        if not self.changed:
+            return write(path, self.source, metadata=metadata, quality=quality, overwrite=overwrite)
+        kind = "compositeWithTrainedAlgorithmicMedia" if self.report.invented else "algorithmicallyEnhanced"
+        weights = {name: find(name)[0].sha256 for name in (self.recipe.prior, self.recipe.restorer)}
+        said = provenance(
+            source=self.source.name,
+            sha256=self.source.sha256,
+            tool=f"restauro {__version__}",
+            date=self.date or datetime.date.today().isoformat(),
+            recipe=self.recipe.to_json(),
+            kind=kind,  # type: ignore[arg-type]
+            more={"weights": msgspec.json.encode(weights).decode(), "changed": f"{self.report.changed:.4f}"},
+        )
+        touched = self.touched if self.pixels.shape == self.source.pixels.shape else None
+        return write(
+            path, self.source, self.pixels, touched=touched, metadata=metadata, quality=quality, overwrite=overwrite, extra_xmp=said
+        )
+
+    def compare(self) -> Image.Image:
+        """Before and after, side by side."""
+        return before_after(self.source.pixels, self.pixels)
+
+
+def make_recipe(
+    task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), scale: float | None = None, **settings: Any
+) -> Recipe:
+    """The recipe of a task with changes: any field of `Recipe` by name, and properties to be guided by instead of its own.
+
+    want: `Want`s or strings like "lightness:weight=0.5". scale: the published s, with faithful only.
+    """
+    if faithful and "fidelity" in settings:
+        raise RecipeError("the published algorithm has no fidelity; its strength is `scale` (--scale)")
+    if scale is not None and not faithful:
+        raise RecipeError("scale is the published algorithm's strength; use it with faithful, or fidelity without")
+    recipe = (PUBLISHED if faithful else TASKS)[task]
+    if want:
+        settings["wants"] = tuple(parse_want(one) if isinstance(one, str) else one for one in want)
+    if scale is not None and recipe.published is not None:
+        settings["published"] = msgspec.structs.replace(recipe.published, scale=scale)
+    plain: Mapping[str, Any] = msgspec.to_builtins(recipe) | msgspec.to_builtins(settings)
+    return build(Recipe, plain, name="recipe")  # type: ignore[no-any-return]
+
+
+def run(
+    source: Source | Photo,
+    recipe: Recipe,
+    *,
+    mask: Any = None,
+    reference: Sequence[Source] = (),
+    device: str = "auto",
+    listener: Listener = silent,
+) -> Result:
+    """Carry out a recipe on one photograph. mask: any picture of the same size, white where it is missing."""
+    photo = source if isinstance(source, Photo) else read(source)
+    hidden = None if mask is None else read_mask(mask)
+    references = [_reference(one) for one in reference]
+    outcome = restore_photograph(photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener)
+    return Result(outcome.pixels, outcome.touched, outcome.report, recipe, photo)
+
+
+def restore(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, mask: Any = None, reference: Sequence[Source] = (), **settings: Any) -> Result:
+    """Sharpen and clean the faces of a photograph; everything else stays as it is.
+
+    settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `scale`.
+    Raises InputError, RecipeError or WeightsError, each in one line.
+
+    >>> restauro.restore("grandma.jpg").save("out.jpg")  # doctest: +SKIP
+    """
+    recipe = make_recipe("restore", **settings)
+    return run(source, recipe, device=device, listener=listener, mask=mask, reference=reference)
+
+
+def colorize(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+    """Give the faces of a grey photograph colour; their lightness stays exactly as it is."""
+    return run(source, make_recipe("colorize", **settings), device=device, listener=listener)
+
+
+def inpaint(source: Source | Photo, mask: Any, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+    """Fill what the mask marks (white = missing); all other pixels stay exactly as they are."""
+    return run(source, make_recipe("inpaint", **settings), device=device, listener=listener, mask=mask)
+
+
+def old_photo(source: Source | Photo, *, mask: Any = None, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+    """Restore the faces of an old photograph, with or without a mask of its scratches."""
+    return run(source, make_recipe("old-photo", **settings), device=device, listener=listener, mask=mask)
+
+
+def sample(
+    count: int = 16, *, steps: int = 40, seed: int = 0, prior: str = "face-prior", sampler: str = "dpmpp-2m", device: str = "auto", listener: Listener = silent
+) -> list[Image.Image]:
+    """Pictures drawn from a prior alone."""
+    where = choose_device(device)
+    denoiser = engine.prior(prior, where)
+    schedule = denoiser.schedule.respace(f"karras:{steps}")
+    noise = PictureNoise(seed, range(count), denoiser.shape, where)
+    walk: Sampler = build(SAMPLERS.get(sampler), {})
+    x = noise(0)
+    for step in walk.steps(denoiser.on(schedule), x, Unguided(), noise):
+        x = step.x
+        listener(engine.Event("steps", step.index + 1, step.total))
+    return [Image.fromarray(np.rint(to_array(one) * 255).astype(np.uint8)) for one in x]
+
+
+def degrade(source: Source | Photo, chain: str = "codeformer", *, seed: int = 0) -> tuple[Image.Image, Image.Image | None, list[Any]]:
+    """A picture damaged by a named chain, the mask of what was destroyed (white), and what was drawn."""
+    photo = source if isinstance(source, Photo) else read(source)
+    damaged = apply_chain(to_tensor([photo.pixels], torch.device("cpu")), chain, np.random.default_rng(seed))
+    picture = Image.fromarray(np.rint(to_array(damaged.picture[0]) * 255).astype(np.uint8))
+    mask = None if damaged.mask is None else Image.fromarray((damaged.mask[0, 0].numpy() * 255).astype(np.uint8))
+    return picture, mask, damaged.params
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a photograph and where its faces are. faces: number, box, eye distance, what it needs and why."""
+
+    name: str
+    size: tuple[int, int]
+    format: str
+    depth: int
+    damage: Damage
+    faces: tuple[FaceReport, ...]
+    notices: tuple[str, ...]
+
+
+def inspect(source: Source | Photo) -> Inspection:
+    """Look at a photograph; nothing is changed."""
+    photo = source if isinstance(source, Photo) else read(source)
+    faces = tuple(_seen(photo, face) for face in detect(photo.pixels))
+    return Inspection(
+        name=photo.name,
+        size=photo.size,
+        format=photo.format,
+        depth=photo.depth,
+        damage=measure(photo.pixels),
+        faces=faces,
+        notices=photo.notices,
+    )
+
+
+def recipe_of(path: str | Path) -> Recipe:
+    """The recipe that made a file of ours."""
+    text = read_recipe(path)
+    if text is None:
+        raise InputError(f"{path}: holds no recipe; only pictures written by restauro do")
+    return Recipe.from_json(text)
+
+
+def replay(path: str | Path, source: str | Path | None = None, *, mask: Any = None, device: str = "auto", listener: Listener = silent) -> Result:
+    """Make a result of ours again from its recipe and its source; the bytes are the same on the same machine.
+
+    source: where the original photograph is; default: the recorded name beside the result. Another picture than the
+    recorded one is an InputError.
+    """
+    recipe = recipe_of(path)
+    name, digest = read_fact(path, "source") or "", read_fact(path, "sourceSHA256") or ""
+    place = Path(source) if source else Path(path).parent / name
+    if not place.exists():
+        raise InputError(f"{place}: the source of {path} is not there; name it with --source", "missing")
+    photo = read(place)
+    if photo.sha256 != digest:
+        raise InputError(f"{place} is not the picture that {path} was made from (SHA-256 {photo.sha256[:12]}, recorded {digest[:12]})")
+    result = run(photo, recipe, mask=mask, device=device, listener=listener)
+    return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")
+
+
+def read_mask(source: Any) -> np.ndarray:
+    """(H, W) float32 in [0, 1], 1 = missing, from any picture: one channel, whatever it was stored in."""
+    return read(source).pixels.mean(-1).astype(np.float32)
+
+
+def _seen(photo: Photo, face: Face) -> FaceReport:
+    from restauro.photo.damage import needs_restoration
+
+    picture, _ = crop(photo.pixels, face.points, 128, "restauro128")
+    needed, why = needs_restoration(picture, face.eye_distance)
+    return FaceReport(
+        number=face.number,
+        box=tuple(round(float(v), 1) for v in face.box),  # type: ignore[arg-type]
+        eye_distance=round(face.eye_distance, 1),
+        verdict="unclear" if not face.plausible else "restored" if needed else "good",
+        why=why,
+    )
+
+
+def _reference(source: Source) -> np.ndarray:
+    """The largest face of a reference photograph, aligned."""
+    photo = read(source)
+    faces = detect(photo.pixels)
+    if not faces:
+        raise InputError(f"{photo.name}: no face was found in this reference photograph")
+    return crop(photo.pixels, max(faces, key=lambda face: face.eye_distance).points, 128, "restauro128")[0]

@@ -1,0 +1,299 @@
+"""The way of a photograph: faces found, aligned, restored in one batch, judged, pasted back; nothing else is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import msgspec
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restauro.core.errors import InputError, RecipeError
+from restauro.core.events import Event, Listener, silent
+from restauro.core.recipe import Recipe
+from restauro.diffusion.contract import Observation
+from restauro.photo.colour import keep_tone, tone
+from restauro.photo.damage import needs_restoration
+from restauro.photo.faces.align import crop, similarity_scale
+from restauro.photo.faces.detect import Face, detect
+from restauro.photo.faces.paste import Patch, paste
+from restauro.photo.resize import resize
+from restauro.properties.identity import embedder, to_embedder
+from restauro.systems.pgdiff import engine
+from restauro.weights.store import available, find
+
+TEMPLATE = "restauro128"
+BATCH = 16
+"""Faces at once: bounds the memory of a school photograph."""
+UNSURE = 0.25
+"""Cosine between the embeddings before and after under which a face may have become somebody else."""
+
+Verdict = Literal["restored", "unsure", "good", "small", "not-chosen", "unclear"]
+
+
+class FaceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one face. box: x, y, width, height in the input's pixels. likeness: cosine before/after, if judged."""
+
+    number: int
+    box: tuple[float, float, float, float]
+    eye_distance: float
+    verdict: Verdict
+    why: str
+    likeness: float | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured and what was invented."""
+
+    task: str
+    tone: str
+    faces: tuple[FaceReport, ...]
+    notices: tuple[str, ...]
+    changed: float
+    """Share of the picture's area that was changed."""
+    invented: float
+    """Share of the area whose content comes from a network rather than from the photograph."""
+    outside_exact: bool
+    """All pixels outside the changed area are the input's own; checked on this very result."""
+    calls: int
+    seconds: float
+    device: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """pixels: (H, W, 3) float32 sRGB in [0, 1]; touched: (H, W) bool."""
+
+    pixels: np.ndarray
+    touched: np.ndarray
+    report: Report
+
+
+@dataclass
+class _Job:
+    """One face on its way."""
+
+    face: Face
+    picture: np.ndarray
+    matrix: np.ndarray
+    mask: np.ndarray | None
+    verdict: Verdict
+    why: str
+    likeness: float | None = None
+    restored: np.ndarray | None = None
+
+
+def restore_photograph(
+    pixels: np.ndarray, recipe: Recipe, device: torch.device, *, mask: np.ndarray | None = None, reference: Sequence[np.ndarray] = (), listener: Listener = silent
+) -> Outcome:
+    """pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing. reference: pictures of the person.
+
+    Raises InputError where the mask does not fit, RecipeError for combinations that cannot work.
+    """
+    began = time.monotonic()
+    _check_mask(pixels, mask, recipe)
+    notices: list[str] = []
+    enlarged, big_mask = _enlarge(pixels, mask, recipe.upscale)
+    base = enlarged if big_mask is None else fill(enlarged, big_mask)
+    toned = tone(pixels)
+    jobs = [_aligned(base, big_mask)] if recipe.aligned else _jobs(base, big_mask, recipe, notices, listener)
+    chosen = [job for job in jobs if job.verdict == "restored"]
+    for first in range(0, len(chosen), BATCH):
+        _restore(chosen[first : first + BATCH], recipe, device, toned, reference, listener)
+    out, touched = _put_back(enlarged, base, big_mask, chosen, recipe)
+    outside = bool((out[~touched] == enlarged[~touched]).all())
+    assert outside, "pixels outside the restored regions changed"
+    notices += _notices(recipe, toned, mask is not None)
+    report = Report(
+        task=recipe.task,
+        tone=toned,
+        faces=tuple(_report(job, recipe) for job in jobs),
+        notices=tuple(notices),
+        changed=round(float(touched.mean()), 6),
+        invented=round(float(touched.mean() if big_mask is None or recipe.task != "inpaint" else (big_mask > 0).mean()), 6),
+        outside_exact=outside,
+        calls=recipe.steps * bool(chosen),
+        seconds=round(time.monotonic() - began, 3),
+        device=str(device),
+    )
+    return Outcome(out, touched, report)
+
+
+def fill(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Holes closed from their edges (Telea 2004): a start for detection and alignment, and the answer outside faces."""
+    levels = np.rint(pixels * 255).clip(0, 255).astype(np.uint8)
+    holes = (mask > 0).astype(np.uint8)
+    grown = cv2.dilate(holes, np.ones((3, 3), np.uint8))
+    filled = cv2.inpaint(np.ascontiguousarray(levels[:, :, ::-1]), grown, 3, cv2.INPAINT_TELEA)[:, :, ::-1] / np.float32(255)
+    soft = mask[:, :, None]
+    return (pixels * (1 - soft) + filled * soft).astype(np.float32)
+
+
+def _check_mask(pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe) -> None:
+    if mask is None:
+        if recipe.task == "inpaint":
+            raise RecipeError("inpaint needs a mask: --mask FILE, white where the picture is missing")
+        return
+    if mask.shape != pixels.shape[:2]:
+        theirs, ours = mask.shape[::-1], pixels.shape[1::-1]
+        raise InputError(f"the mask is {theirs[0]}x{theirs[1]} pixels, the picture {ours[0]}x{ours[1]}: they must have one size")
+    if (mask > 0).all():
+        raise InputError("the mask hides the whole picture: nothing is known to restore from")
+    if recipe.task == "inpaint" and not (mask > 0).any():
+        raise InputError("the mask hides nothing: white marks what is missing")
+
+
+def _enlarge(pixels: np.ndarray, mask: np.ndarray | None, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
+    if factor == 1:
+        return pixels, mask
+    size = (pixels.shape[1] * factor, pixels.shape[0] * factor)
+    return resize(pixels, size).clip(0, 1), None if mask is None else resize(mask, size).clip(0, 1)
+
+
+def _aligned(base: np.ndarray, mask: np.ndarray | None) -> _Job:
+    """A picture that is one aligned face of any size: the whole of it is the crop."""
+    height, width = base.shape[:2]
+    scale = 128 / max(height, width)
+    matrix = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2]])
+    face = Face(number=1, box=(0.0, 0.0, float(width), float(height)), points=np.zeros((5, 2)), score=1.0)
+    size = (128, 128)
+    small = None if mask is None else resize(mask, size)
+    return _Job(face, resize(base, size).clip(0, 1), matrix, small, "restored", "aligned crop")
+
+
+def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: list[str], listener: Listener) -> list[_Job]:
+    listener(Event("faces", 0, 0))
+    faces = detect(base)
+    if not faces:
+        notices.append("no face was found")
+    for number in recipe.faces:
+        if number > len(faces):
+            raise RecipeError(f"there is no face {number}: {len(faces)} found; `restauro inspect` numbers them")
+    centre = np.array(base.shape[1::-1]) / 2
+    middle = min(faces, key=lambda f: float(np.hypot(*(f.centre - centre))), default=None)
+    jobs = []
+    for face in faces:
+        picture, matrix = crop(base, face.points, 128, TEMPLATE)
+        small = None if mask is None else cv2.warpAffine(mask.astype(np.float32), matrix, (128, 128), flags=cv2.INTER_AREA)
+        job = _Job(face, picture, matrix, small, "restored", "")
+        job.verdict, job.why = _choose(job, recipe, middle)
+        jobs.append(job)
+    return jobs
+
+
+def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, str]:
+    """Which faces are worked on: chosen by the user or in need of it, large and clear enough."""
+    face = job.face
+    if recipe.faces and face.number not in recipe.faces or recipe.only_center_face and face is not middle:
+        return "not-chosen", "left alone as asked"
+    if face.eye_distance < recipe.min_face * recipe.upscale:
+        return "small", f"eyes {face.eye_distance:.0f} px apart: too small to restore without inventing a person"
+    if not face.plausible:
+        return "unclear", "its points do not look like a face seen from the front"
+    if recipe.task == "inpaint":
+        return ("restored", "") if job.mask is not None and (job.mask > 0).any() else ("good", "no hole in it")
+    if recipe.force or recipe.faces or recipe.task == "colorize" or (job.mask is not None and (job.mask > 0).any()):
+        return "restored", "as asked"
+    needed, why = needs_restoration(job.picture, face.eye_distance)
+    return ("restored", why) if needed else ("good", why)
+
+
+def _restore(jobs: list[_Job], recipe: Recipe, device: torch.device, toned: str, reference: Sequence[np.ndarray], listener: Listener) -> None:
+    pictures = to_tensor([job.picture for job in jobs], device)
+    masks = None
+    if any(job.mask is not None for job in jobs):
+        masks = torch.stack([torch.from_numpy(np.ascontiguousarray(job.mask, np.float32)) for job in jobs])[:, None].to(device)
+    references = to_tensor([np.mean(reference, 0)], device) if len(reference) else None
+    observed = Observation(pictures, mask=masks, reference=references)
+    out = engine.run(recipe, observed, pictures=[job.face.number - 1 for job in jobs], listener=listener)
+    likeness = _likeness(pictures, out)
+    for i, job in enumerate(jobs):
+        restored = to_array(out[i])
+        if toned != "colour" and recipe.colour == "keep" and recipe.task != "colorize":
+            restored = keep_tone(job.picture, restored)
+        job.restored, job.likeness = restored, None if likeness is None else float(likeness[i])
+
+
+def _likeness(before: Tensor, after: Tensor) -> Tensor | None:
+    """Cosines of the embeddings in grey, by a network that guides nothing; None where it is not installed."""
+    if "identity" not in {passport.name for passport in available()}:
+        return None
+    network, side = embedder("identity", before.device)
+    with torch.no_grad():
+        a, b = (F.normalize(network(to_embedder(x.mean(1, keepdim=True).expand_as(x), side))) for x in (before, after))
+    return (a * b).sum(1)
+
+
+def _put_back(
+    enlarged: np.ndarray, base: np.ndarray, mask: np.ndarray | None, jobs: list[_Job], recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray]:
+    """The restored faces in the picture, and where it differs from what it was."""
+    if recipe.aligned:
+        change = jobs[0].restored - jobs[0].picture if jobs else np.float32(0)
+        out = (base + resize(change, base.shape[1::-1])).clip(0, 1).astype(np.float32)
+        touched = np.ones(out.shape[:2], bool)
+    else:
+        patches = [Patch(job.restored, job.picture, job.matrix, _strength(job)) for job in jobs if job.restored is not None]
+        out, touched = paste(base, patches)
+    if mask is not None:
+        holes = mask > 0
+        if recipe.task == "inpaint":
+            soft = mask[:, :, None]
+            out = np.where(holes[:, :, None], enlarged * (1 - soft) + out * soft, enlarged).astype(np.float32)
+            touched = holes
+        else:
+            touched = touched | holes
+    return out, touched
+
+
+def _strength(job: _Job) -> float:
+    """A face that may have become somebody else falls back towards the input, never silently: the report says so."""
+    return 1.0 if job.likeness is None or job.likeness >= UNSURE else 0.5
+
+
+def _report(job: _Job, recipe: Recipe) -> FaceReport:
+    verdict, why = job.verdict, job.why
+    if job.restored is not None and _strength(job) < 1:
+        verdict, why = "unsure", f"likeness {job.likeness:.2f} is low: blended half with the input; look at it, or raise --fidelity"
+    box = tuple(round(float(v) / recipe.upscale, 1) for v in job.face.box)
+    return FaceReport(
+        number=job.face.number,
+        box=box,  # type: ignore[arg-type]
+        eye_distance=round(job.face.eye_distance / recipe.upscale, 1),
+        verdict=verdict,
+        why=why,
+        likeness=None if job.likeness is None else round(job.likeness, 3),
+    )
+
+
+def _notices(recipe: Recipe, toned: str, masked: bool) -> list[str]:
+    said = []
+    if recipe.task == "colorize":
+        said.append("the colours are a guess of the network; outside the faces the picture keeps its tone")
+    elif toned != "colour" and recipe.colour == "keep":
+        said.append(f"the photograph is {toned} and stays so (colour: keep)")
+    if masked:
+        said.append("holes outside faces were closed from their edges (Telea), not by the prior")
+    if recipe.upscale > 1:
+        said.append(f"outside the faces the picture was enlarged {recipe.upscale}x by bicubic interpolation")
+    licence = find(recipe.prior)[0].licence
+    if licence:
+        said.append(f"the weights are {licence}")
+    return said
+
+
+def to_tensor(pictures: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """(H, W, 3) arrays in [0, 1] to (N, 3, H, W) in [-1, 1]."""
+    stacked = np.stack(pictures).transpose(0, 3, 1, 2) * 2 - 1
+    return torch.from_numpy(np.ascontiguousarray(stacked, np.float32)).to(device)
+
+
+def to_array(picture: Tensor) -> np.ndarray:
+    """(3, H, W) in [-1, 1] to (H, W, 3) float32 in [0, 1]."""
+    return ((picture.clamp(-1, 1) + 1) / 2).permute(1, 2, 0).float().cpu().numpy()
