@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from restauro import __version__
 from restauro.core.device import choose_device
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
-from restauro.core.knobs import build
+from restauro.core.knobs import build, suggest
 from restauro.core.noise import PictureNoise
 from restauro.core.recipe import Recipe, Want, parse_want
 from restauro.core.registry import SAMPLERS
@@ -32,8 +32,16 @@ from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.photo.write import write
 from restauro.systems.pgdiff import engine
+from restauro.systems.pgdiff.objective import PARTS
 from restauro.systems.pgdiff.photograph import FaceReport, Report, restore_photograph, to_array, to_tensor
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.training.data import Pictures
+from restauro.training.data import load as load_pictures
+from restauro.training.loop import Progress, Run
+from restauro.training.loop import train as train_loop
+from restauro.training.objective import Objective
+from restauro.training.ship import ship as ship_run
+from restauro.weights.passports import Passport
 from restauro.weights.store import find
 
 __all__ = [
@@ -52,6 +60,8 @@ __all__ = [
     "restore",
     "run",
     "sample",
+    "ship",
+    "train",
 ]
 
 
@@ -243,6 +253,60 @@ def replay(path: str | Path, source: str | Path | None = None, *, mask: Any = No
         raise InputError(f"{place} is not the picture that {path} was made from (SHA-256 {photo.sha256[:12]}, recorded {digest[:12]})")
     result = run(photo, recipe, mask=mask, device=device, listener=listener)
     return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")
+
+
+def train(
+    part: str,
+    data: str | Path,
+    *,
+    out: str | Path,
+    held: str | Path | None = None,
+    pattern: str = "*.tar",
+    size: int = 128,
+    resume: bool = False,
+    objective: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Iterator[Progress]:
+    """Train a part of a system in the folder `out`, on a folder of pictures or of WebDataset tars; yields every step.
+
+    part: prior | restorer | identity. held: held-out pictures; default: a twentieth of `data`. objective: knobs of what
+    is trained; settings: knobs of `Run` (minutes, steps, batch, rate, ...). `ship` writes the weights afterwards.
+    """
+    goal, pictures, kept = _training(part, data, held, pattern, size, objective or {})
+    yield from train_loop(goal, pictures, kept, build(Run, settings), Path(out), resume=resume)
+
+
+def ship(
+    part: str,
+    data: str | Path,
+    *,
+    out: str | Path,
+    folder: str | Path,
+    name: str,
+    about: str,
+    licence: str,
+    command: str,
+    held: str | Path | None = None,
+    pattern: str = "*.tar",
+    size: int = 128,
+    objective: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Passport:
+    """Write the weights of a run in `out` into `folder`, with their passport."""
+    goal, pictures, kept = _training(part, data, held, pattern, size, objective or {})
+    return ship_run(
+        goal, pictures, kept, build(Run, settings), Path(out), name=name, folder=Path(folder), about=about, command=command, licence=licence
+    )
+
+
+def _training(
+    part: str, data: str | Path, held: str | Path | None, pattern: str, size: int, settings: Mapping[str, Any]
+) -> tuple[Objective, Pictures, Pictures]:
+    if part not in PARTS:
+        raise RecipeError(f"there is no part {part!r} to train{suggest(part, PARTS)}")
+    pictures = load_pictures(data, size, pattern=pattern)
+    pictures, kept = pictures.split() if held is None else (pictures, load_pictures(held, size))
+    return build(PARTS[part], settings, name=part), pictures, kept
 
 
 def read_mask(source: Any) -> np.ndarray:

@@ -9,14 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
-from restauro.degradations.chains import blind, degrade
-from restauro.degradations.fade import Fade
-from restauro.degradations.grey import Grey
-from restauro.degradations.holes import Holes
-from restauro.degradations.scratches import Scratches
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
 from restauro.restorers.smooth import smooth_answer
+from restauro.systems.pgdiff.identity import IdentityObjective
+from restauro.systems.pgdiff.practice import DAMAGES, damage
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -177,33 +174,16 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
         }
 
 
-DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
-"""What the restorer practises, and how often."""
-BLIND = blind((0.1, 15), (0.8, 30), 20, (30, 100))
-LIGHT = blind((0.1, 4), (0.8, 4), 12, (50, 100))
-
-
-def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -> tuple[Tensor, Tensor]:
-    """One (1, 3, H, W) picture damaged, its holes emptied, and its (1, 1, H, W) mask."""
-    kind = kind or rng.choice(list(DAMAGES), p=list(DAMAGES.values()))
-    light = LIGHT if rng.random() < 0.6 else []
-    if kind == "blind":
-        links = BLIND if rng.random() < 0.7 else LIGHT
-    elif kind == "grey":
-        links = [Grey(sepia=0.3), *light]
-    elif kind == "holes":
-        links = [Holes(), *light]
-    else:
-        links = [Grey(sepia=0.5), Fade(), Holes() if rng.random() < 0.3 else Scratches(), *(light or LIGHT)]
-    damaged = degrade(picture, links, rng)
-    mask = damaged.mask if damaged.mask is not None else torch.zeros_like(picture[:, :1])
-    told = kind == "holes" or rng.random() < 0.6  # thin scratches are not always known
-    mask = mask if told else torch.zeros_like(mask)
-    return damaged.picture * (1 - mask), mask
-
-
 def balance(data: Pictures) -> np.ndarray:
     """(n,) how often each picture is drawn: sharp ones and women, who are few in the usual collections, more often."""
     sharp = np.array([record.get("sharp", 300.0) for record in data.records])
     women = np.array([str(record.get("gender", "")).startswith("f") for record in data.records])
     return np.clip(sharp / 300.0, 0.6, 2.5) * np.where(women, 2.2, 1.0)
+
+
+PARTS: dict[str, type[PriorObjective] | type[RestorerObjective] | type[IdentityObjective]] = {
+    "prior": PriorObjective,
+    "restorer": RestorerObjective,
+    "identity": IdentityObjective,
+}
+"""What `restauro train` can train, by the word a user types."""
