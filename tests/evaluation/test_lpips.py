@@ -26,6 +26,14 @@ def test_laws():
     assert (distance(clean + (noisy - clean) / 4, clean) < there).all()
 
 
+@needs_shared
+def test_equals_the_reference_package():
+    clean, noisy = pictures()
+    # lpips 0.1.4 with the same trunk
+    expected = torch.tensor([0.32064289, 0.36432624, 0.34841570])
+    torch.testing.assert_close(lpips(FILE)(noisy, clean), expected, atol=1e-6, rtol=0)
+
+
 def test_refusals(tmp_path):
     with pytest.raises(WeightsError, match="no such file"):
         lpips(tmp_path / "none.npz")

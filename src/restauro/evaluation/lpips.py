@@ -64,11 +64,11 @@ def _unit(features: Tensor) -> Tensor:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    wanted = {f"conv{i}.weight": shape for i, shape in enumerate(_SHAPES)}
+    wanted: dict[str, tuple[int, ...]] = {f"conv{i}.weight": shape for i, shape in enumerate(_SHAPES)}
     wanted |= {f"conv{i}.bias": shape[:1] for i, shape in enumerate(_SHAPES)}
     wanted |= {f"lin{i}": shape[:1] for i, shape in enumerate(_SHAPES)}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: torch.from_numpy(file[name].astype(np.float32)) for name in wanted if name in file}
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; LPIPS needs its weights as an npz file") from None
