@@ -14,6 +14,7 @@ from restauro.diffusion import betas
 from restauro.diffusion.contract import Step
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
+from tests.goldens.pgdiff_networks import openai_arguments
 from tests.goldens.runner import fill
 
 KINDS = {
@@ -58,25 +59,8 @@ def toy(words: str, learned: bool) -> Callable[[Tensor, Tensor], Tensor]:
 
 def openai_unet(arguments: dict[str, Any]) -> UNet:
     """The U-Net of OpenAI's constructor arguments, with formula-made weights."""
-    left = dict(arguments)
-    left.pop("image_size", None)
-    heads = left.pop("num_head_channels", -1)
-    network = UNet(
-        in_channels=left.pop("in_channels"),
-        out_channels=left.pop("out_channels"),
-        model_channels=left.pop("model_channels"),
-        channel_mult=left.pop("channel_mult"),
-        num_res_blocks=left.pop("num_res_blocks"),
-        attention=left.pop("attention_resolutions"),
-        num_heads=left.pop("num_heads", 1),
-        num_head_channels=heads if heads > 0 else None,
-        scale_shift=left.pop("use_scale_shift_norm", False),
-        resblock_updown=left.pop("resblock_updown", False),
-        conv_resample=left.pop("conv_resample", True),
-        new_attention_order=left.pop("use_new_attention_order", False),
-    )
-    assert not left, f"arguments nobody translates: {left}"
-    return fill(network)
+    network: UNet = fill(UNet(**openai_arguments(arguments)))
+    return network
 
 
 def learned(arguments: dict[str, Any]) -> bool:
