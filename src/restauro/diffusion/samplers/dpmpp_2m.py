@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from torch import Tensor
 
+from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knob
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
@@ -24,11 +25,15 @@ class DpmPP2M(Sampler, frozen=True, kw_only=True):
     First order at the first step and at the step to sigma 0. Deterministic; best on "karras:N" or "logsnr:N" steps.
     """
 
-    final_sigma: Annotated[float, Knob("noise level where the walk ends; 0 is a clean picture", ge=0, unit="sigma")] = 0.0
+    final_sigma: Annotated[float, Knob("noise level where the walk ends, below its last step; 0: clean", ge=0, unit="sigma")] = (
+        0.0
+    )
 
     def steps(self, denoiser: Denoiser, start: Tensor, guidance: Guidance, noise: Noise) -> Iterator[Step]:
         schedule = denoiser.schedule
         total = len(schedule)
+        if self.final_sigma >= schedule.sigma(0):
+            raise RecipeError(f"final_sigma {self.final_sigma:g}: the steps already go down to {float(schedule.sigma(0)):.3g}")
         abar = np.append(1 / (1 + self.final_sigma**2), schedule.alphas_cumprod)  # abar[t] is where step t leads
         alpha, spread = np.sqrt(abar), np.sqrt(1 - abar)
         with np.errstate(divide="ignore"):
