@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "evaluation": "weights degradations photo diffusion.contract networks core",
     # what composes
     "systems": "photo diffusion properties restorers degradations training evaluation weights networks core",
-    "api": "systems photo diffusion properties restorers degradations evaluation weights networks core",
+    "api": "systems photo diffusion properties restorers degradations training evaluation weights networks core",
     "cli": "api systems photo training evaluation weights core",
     "__main__": "cli",
     "__init__": "api core",

@@ -19,7 +19,8 @@ from restauro.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from restauro.api import Recipe, Result, colorize, degrade, inpaint, inspect, old_photo, restore, sample
+    from restauro.api import Result, colorize, degrade, inpaint, inspect, old_photo, restore, sample
+    from restauro.core.recipe import Recipe
 
 __version__ = "0.1.0"
 
@@ -47,7 +48,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module("restauro.api"), name)
+    value = globals()[name] = getattr(import_module("restauro.core.recipe" if name == "Recipe" else "restauro.api"), name)
     return value
 
 

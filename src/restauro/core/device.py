@@ -22,17 +22,21 @@ def choose_device(wish: str = "auto") -> torch.device:
     there["xpu"] = hasattr(torch, "xpu") and torch.xpu.is_available()
     if wish == "auto":
         return torch.device(next(kind for kind in ("cuda", "xpu", "mps", "cpu") if there[kind]))
-    kind = wish.split(":")[0]
-    if not there.get(kind, False):
-        raise RecipeError(f"device {wish!r} is not available here; this machine has: {', '.join(k for k, v in there.items() if v)}")
+    kind, _, number = wish.partition(":")
+    count = {"cuda": torch.cuda.device_count, "xpu": torch.xpu.device_count}.get(kind, lambda: 1)
+    if not there.get(kind, False) or (number and not (number.isdecimal() and int(number) < count())):
+        here = ", ".join(name for name, available in there.items() if available)
+        raise RecipeError(f"device {wish!r} is not available here; this machine has: {here}")
     return torch.device(wish)
 
 
 @cache
 def choose_dtype(device: torch.device) -> torch.dtype:
     """float32, or bfloat16 where a 3x3 convolution is at least 1.5 times as fast in it. Measured once per machine."""
-    if os.environ.get("RESTAURO_DTYPE"):
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[os.environ["RESTAURO_DTYPE"]]
+    if wish := os.environ.get("RESTAURO_DTYPE"):
+        if wish not in ("float32", "bfloat16"):
+            raise RecipeError(f"RESTAURO_DTYPE={wish!r}: expected float32 or bfloat16")
+        return torch.float32 if wish == "float32" else torch.bfloat16
     if device.type == "mps":
         return torch.float32
     key = f"{_name(device)} torch {torch.__version__} threads {torch.get_num_threads()}"
@@ -55,7 +59,8 @@ def _name(device: torch.device) -> str:
 
 
 def _seconds(device: torch.device, dtype: torch.dtype) -> float:
-    convolution = torch.nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    convolution = torch.nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype)
+    convolution = convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     x = torch.zeros(1, 64, 64, 64, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
     best = float("inf")
     with torch.no_grad():
@@ -68,9 +73,10 @@ def _seconds(device: torch.device, dtype: torch.dtype) -> float:
 
 def _read(store: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(store.read_text()))
+        known = json.loads(store.read_text())
     except (OSError, ValueError):
         return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _write(store: Path, known: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
@@ -35,36 +36,56 @@ class KnobInfo(NamedTuple):
 
 
 class Knobbed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of everything with knobs. Values are checked on construction; a bad one is a `RecipeError`."""
+    """Base of everything with knobs. Values are checked on construction; a bad one is a `RecipeError`.
+
+    They are stored in their declared type (a list given for a tuple becomes one), so that equal settings are equal.
+    """
 
     def __post_init__(self) -> None:
         for field in msgspec.structs.fields(type(self)):
             value = getattr(self, field.name)
             try:
-                msgspec.convert(value, field.type)
+                msgspec.structs.force_setattr(self, field.name, msgspec.convert(value, field.type))
             except msgspec.ValidationError as error:
-                raise RecipeError(f"{type(self).__name__}.{field.name}={value!r}: {_plain(error)}") from None
+                reason = _plain(error, field)
+                raise RecipeError(f"{type(self).__name__}.{field.name}={value!r}: {reason}") from None
 
 
 def knobs(cls: type[msgspec.Struct]) -> list[KnobInfo]:
     """The knobs of a struct, in order."""
     found = []
     for field in msgspec.structs.fields(cls):
-        meta = next((a for a in get_args(field.type) if isinstance(a, msgspec.Meta)), msgspec.Meta())
-        kind = get_args(field.type)[0] if get_args(field.type) and meta.description else field.type
-        choices = [str(a) for a in get_args(kind)] if "Literal" in str(kind) else []
-        low, high = meta.ge, meta.le
-        if choices:
-            span = "|".join(choices)
-        elif low is None and high is None:
-            span = ""
-        else:
-            span = f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+        kind, meta = _declared(field.type)
         default = field.default if field.default is not msgspec.NODEFAULT else None
         if default is None and field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
-        found.append(KnobInfo(field.name, default, meta.description or "", (meta.extra or {}).get("unit", ""), span, kind))
+        unit = (meta.extra or {}).get("unit", "")
+        found.append(KnobInfo(field.name, default, meta.description or "", unit, _range(kind, meta), kind))
     return found
+
+
+def _declared(annotation: Any) -> tuple[Any, msgspec.Meta]:
+    """The bare type and the `Knob` of `Annotated[float, Knob(...)]`, also where it stands in `... | None`."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return arguments[0], next((a for a in arguments if isinstance(a, msgspec.Meta)), msgspec.Meta())
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [_declared(one) for one in arguments]
+        return Union[tuple(kind for kind, _ in parts)], next((m for _, m in parts if m.description), msgspec.Meta())  # noqa: UP007
+    return annotation, msgspec.Meta()
+
+
+def _range(kind: Any, meta: msgspec.Meta) -> str:
+    choices = _choices(kind)
+    if choices or meta.ge is None is meta.le:
+        return "|".join(choices)
+    return f"{'' if meta.ge is None else f'{meta.ge:g}'}..{'' if meta.le is None else f'{meta.le:g}'}"
+
+
+def _choices(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [str(choice) for choice in get_args(kind)]
+    return [choice for part in get_args(kind) for choice in _choices(part)] if get_origin(kind) in (Union, UnionType) else []
 
 
 def build(cls: type, settings: Mapping[str, Any], *, name: str = "", lax: bool = False) -> Any:
@@ -80,7 +101,7 @@ def build(cls: type, settings: Mapping[str, Any], *, name: str = "", lax: bool =
     try:
         return msgspec.convert(dict(settings), cls, strict=not lax)
     except msgspec.ValidationError as error:
-        raise RecipeError(f"{name}: {_plain(error)}") from None
+        raise RecipeError(f"{name}: {_plain(error, *msgspec.structs.fields(cls))}") from None
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -104,10 +125,13 @@ def parse_settings(text: str) -> tuple[str, dict[str, str]]:
     return name.strip(), settings
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, *fields: msgspec.structs.FieldInfo) -> str:
     """msgspec's words, in ours: `Expected float <= 1.0 - at $.fidelity` -> `fidelity: expected float <= 1.0`."""
     text, _, path = str(error).partition(" - at `$")
     text = text[:1].lower() + text[1:].replace("`", "")
     where = path.rstrip("`").lstrip(".")
-    # the chained ValueError of a nested __post_init__ is already one of our lines
+    field = next((field for field in fields if field.name == where or not where), None)
+    choices = _choices(_declared(field.type)[0]) if field else []
+    if choices and text.startswith("invalid enum value"):
+        text = f"{text.removeprefix('invalid enum value ')} is none of {', '.join(choices)}"
     return f"{where}: {text}" if where else text

@@ -39,9 +39,10 @@ class Registry:
                 if not stem.startswith("_") and stem not in self._skip:
                     places[stem.replace("_", "-")] = f"{self.package}.{stem}"
         for point in entry_points(group=self.package):
-            if point.name in places:
-                raise RecipeError(f"{self.kind} {point.name!r} is defined twice: the plug-in {point.value!r} must use another name")
-            places[point.name] = point
+            name = point.name.replace("_", "-")
+            if name in places:
+                raise RecipeError(f"{self.kind} {name!r} is defined twice: the plug-in {point.value!r} must use another name")
+            places[name] = point
         return places
 
     def names(self) -> list[str]:
@@ -61,14 +62,13 @@ class Registry:
         return canonical
 
     def get(self, name: str) -> Any:
-        """The class behind a name."""
+        """The class behind a name. A plug-in that cannot be imported, or is none, is a `RecipeError`."""
         place = self._places[self.check(name)]
-        if isinstance(place, EntryPoint):
-            return place.load()
-        module = importlib.import_module(place)
         base_module, base_name = self._base.split(":")
         base = getattr(importlib.import_module(base_module), base_name)
-        for value in vars(module).values():
+        if isinstance(place, EntryPoint):
+            return _load(place, base, self.kind)
+        for value in vars(importlib.import_module(place)).values():
             if isinstance(value, type) and issubclass(value, base) and value.__module__ == place:
                 return value
         raise RecipeError(f"{place} defines no {self.kind}")
@@ -84,13 +84,26 @@ class Registry:
         raise RecipeError(f"{cls.__name__} is not a registered {self.kind}")
 
     def summary(self, name: str) -> str:
-        """The first line of the entry's module docstring, read without importing it."""
+        """The first line of the entry's module docstring, read without importing it; empty where there is none."""
         place = self._places[self.check(name)]
-        spec = importlib.util.find_spec(place.module if isinstance(place, EntryPoint) else place)
-        if spec is None or not spec.origin:
+        try:
+            spec = importlib.util.find_spec(place.module if isinstance(place, EntryPoint) else place)
+        except Exception:  # a plug-in's package runs its own code here; a broken one must not spoil the list
+            return ""
+        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
             return ""
         doc = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
         return doc.split("\n")[0]
+
+
+def _load(point: EntryPoint, base: type, kind: str) -> Any:
+    try:
+        found = point.load()
+    except Exception as error:
+        raise RecipeError(f"the plug-in {point.value!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise RecipeError(f"the plug-in {point.value!r} is no {kind}: it must be a class derived from {base.__name__}")
+    return found
 
 
 PROPERTIES = Registry("property", "restauro.properties", "restauro.diffusion.contract:Property")
