@@ -17,8 +17,8 @@ CENTRE, WIDTH = (64.0, 79.0), 110.8
 """Where dlib's 150-px chip (padding 0.25) lies in our 128-px template: the median over 149 training faces.
 
 Fixed, not searched in each picture: landmarks move when a face is damaged, and the judge must look at the same place in a
-restoration as in its original. On the 800 pairs of the verification protocol: 99.0 % (deviation 0.7), ROC area 0.9995, 98.8 % true accepts at 1 % false ones.
-On 320 of them: fixed 98.9 %, 5 points 97.3 %, 68 points 98.6 %.
+restoration as in its original. On the 800 pairs of the verification protocol: 99.0 % (deviation 0.7), ROC area 0.9995, 98.8 %
+true accepts at 1 % false ones. On 320 of them: fixed 98.9 %, 5 points 97.3 %, 68 points 98.6 %.
 """
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from restauro import __version__
 from restauro.core.device import choose_device
 from restauro.core.errors import InputError, RecipeError
-from restauro.core.events import Listener, silent
+from restauro.core.events import Event, Listener, silent
 from restauro.core.knobs import build, suggest
 from restauro.core.noise import PictureNoise
 from restauro.core.recipe import Recipe, Want, parse_want
@@ -105,7 +105,14 @@ class Result:
         )
         touched = self.touched if self.pixels.shape == self.source.pixels.shape else None
         return write(
-            path, self.source, self.pixels, touched=touched, metadata=metadata, quality=quality, overwrite=overwrite, extra_xmp=said
+            path,
+            self.source,
+            self.pixels,
+            touched=touched,
+            metadata=metadata,
+            quality=quality,
+            overwrite=overwrite,
+            extra_xmp=said,
         )
 
     def compare(self) -> Image.Image:
@@ -130,7 +137,8 @@ def make_recipe(
     if scale is not None and recipe.published is not None:
         settings["published"] = msgspec.structs.replace(recipe.published, scale=scale)
     plain: Mapping[str, Any] = msgspec.to_builtins(recipe) | msgspec.to_builtins(settings)
-    return build(Recipe, plain, name="recipe")  # type: ignore[no-any-return]
+    made: Recipe = build(Recipe, plain, name="recipe")
+    return made
 
 
 def run(
@@ -146,11 +154,21 @@ def run(
     photo = source if isinstance(source, Photo) else read(source)
     hidden = None if mask is None else read_mask(mask)
     references = [_reference(one) for one in reference]
-    outcome = restore_photograph(photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener)
+    outcome = restore_photograph(
+        photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener
+    )
     return Result(outcome.pixels, outcome.touched, outcome.report, recipe, photo)
 
 
-def restore(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, mask: Any = None, reference: Sequence[Source] = (), **settings: Any) -> Result:
+def restore(
+    source: Source | Photo,
+    *,
+    device: str = "auto",
+    listener: Listener = silent,
+    mask: Any = None,
+    reference: Sequence[Source] = (),
+    **settings: Any,
+) -> Result:
     """Sharpen and clean the faces of a photograph; everything else stays as it is.
 
     settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `scale`.
@@ -172,13 +190,22 @@ def inpaint(source: Source | Photo, mask: Any, *, device: str = "auto", listener
     return run(source, make_recipe("inpaint", **settings), device=device, listener=listener, mask=mask)
 
 
-def old_photo(source: Source | Photo, *, mask: Any = None, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+def old_photo(
+    source: Source | Photo, *, mask: Any = None, device: str = "auto", listener: Listener = silent, **settings: Any
+) -> Result:
     """Restore the faces of an old photograph, with or without a mask of its scratches."""
     return run(source, make_recipe("old-photo", **settings), device=device, listener=listener, mask=mask)
 
 
 def sample(
-    count: int = 16, *, steps: int = 40, seed: int = 0, prior: str = "face-prior", sampler: str = "dpmpp-2m", device: str = "auto", listener: Listener = silent
+    count: int = 16,
+    *,
+    steps: int = 40,
+    seed: int = 0,
+    prior: str = "face-prior",
+    sampler: str = "dpmpp-2m",
+    device: str = "auto",
+    listener: Listener = silent,
 ) -> list[Image.Image]:
     """Pictures drawn from a prior alone."""
     where = choose_device(device)
@@ -189,11 +216,13 @@ def sample(
     x = noise(0)
     for step in walk.steps(denoiser.on(schedule), x, Unguided(), noise):
         x = step.x
-        listener(engine.Event("steps", step.index + 1, step.total))
+        listener(Event("steps", step.index + 1, step.total))
     return [Image.fromarray(np.rint(to_array(one) * 255).astype(np.uint8)) for one in x]
 
 
-def degrade(source: Source | Photo, chain: str = "codeformer", *, seed: int = 0) -> tuple[Image.Image, Image.Image | None, list[Any]]:
+def degrade(
+    source: Source | Photo, chain: str = "codeformer", *, seed: int = 0
+) -> tuple[Image.Image, Image.Image | None, list[Any]]:
     """A picture damaged by a named chain, the mask of what was destroyed (white), and what was drawn."""
     photo = source if isinstance(source, Photo) else read(source)
     damaged = apply_chain(to_tensor([photo.pixels], torch.device("cpu")), chain, np.random.default_rng(seed))
@@ -237,7 +266,9 @@ def recipe_of(path: str | Path) -> Recipe:
     return Recipe.from_json(text)
 
 
-def replay(path: str | Path, source: str | Path | None = None, *, mask: Any = None, device: str = "auto", listener: Listener = silent) -> Result:
+def replay(
+    path: str | Path, source: str | Path | None = None, *, mask: Any = None, device: str = "auto", listener: Listener = silent
+) -> Result:
     """Make a result of ours again from its recipe and its source; the bytes are the same on the same machine.
 
     source: where the original photograph is; default: the recorded name beside the result. Another picture than the
@@ -250,7 +281,9 @@ def replay(path: str | Path, source: str | Path | None = None, *, mask: Any = No
         raise InputError(f"{place}: the source of {path} is not there; name it with --source", "missing")
     photo = read(place)
     if photo.sha256 != digest:
-        raise InputError(f"{place} is not the picture that {path} was made from (SHA-256 {photo.sha256[:12]}, recorded {digest[:12]})")
+        raise InputError(
+            f"{place} is not the picture that {path} was made from (SHA-256 {photo.sha256[:12]}, recorded {digest[:12]})"
+        )
     result = run(photo, recipe, mask=mask, device=device, listener=listener)
     return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")
 
@@ -295,7 +328,16 @@ def ship(
     """Write the weights of a run in `out` into `folder`, with their passport."""
     goal, pictures, kept = _training(part, data, held, pattern, size, objective or {})
     return ship_run(
-        goal, pictures, kept, build(Run, settings), Path(out), name=name, folder=Path(folder), about=about, command=command, licence=licence
+        goal,
+        pictures,
+        kept,
+        build(Run, settings),
+        Path(out),
+        name=name,
+        folder=Path(folder),
+        about=about,
+        command=command,
+        licence=licence,
     )
 
 

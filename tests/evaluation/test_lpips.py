@@ -41,7 +41,7 @@ def test_refusals(tmp_path):
     with pytest.raises(WeightsError, match="not a readable npz"):
         lpips(tmp_path / "bad.npz")
     np.savez(tmp_path / "other.npz", lin0=np.zeros(64))
-    with pytest.raises(WeightsError, match="conv0.weight"):
+    with pytest.raises(WeightsError, match=r"conv0\.weight"):
         lpips(tmp_path / "other.npz")
 
 

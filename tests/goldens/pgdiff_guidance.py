@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +40,9 @@ class BlockMeans(Identity, frozen=True, kw_only=True):
         return F.avg_pool2d(to_embedder(picture), 28).flatten(1)
 
 
-def wanted_of(task: str, weights: dict[str, float], style: int, cosine: bool = False, identity: type[Identity] = BlockMeans) -> list[Wanted]:
+def wanted_of(
+    task: str, weights: dict[str, float], style: int, cosine: bool = False, identity: type[Identity] = BlockMeans
+) -> list[Wanted]:
     """Upstream's sum of losses for a task."""
     palette = ColourStatistics(style=STYLE[style])  # type: ignore[arg-type]
     match task:
@@ -117,7 +118,9 @@ def guided_run(case: Case) -> None:
     run = Run(case)
     start = run.noise(0)
     found = list(Ancestral().steps(run.denoiser, start, run.guidance, run.noise))
-    close(torch.cat([step.x for step in found]), case["samples"].reshape(-1, *case["samples"].shape[-3:]), abs=2e-4, what="samples")
+    close(
+        torch.cat([step.x for step in found]), case["samples"].reshape(-1, *case["samples"].shape[-3:]), abs=2e-4, what="samples"
+    )
     close(torch.cat([s.clean for s in found]), case["pred_xstart"].reshape(-1, *start.shape[-3:]), abs=2e-4, what="clean")
     close(found[-1].x, case["final"], abs=2e-4, what="final")
     levels = ((found[-1].x + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
@@ -163,7 +166,11 @@ def properties(case: Case) -> None:
         name, note = entry["name"], entry["note"]
         task = property_task(name)
         only = {"lightness": "color_weight", "colour": "lightness_weight"}.get(name.split("_")[0], "")
-        weights = {**defaults, **({only: 0.0} if only else {}), **{key: float(value) for key, value in re.findall(r"(\w+_weight) ([\d.]+)", note)}}
+        weights = {
+            **defaults,
+            **({only: 0.0} if only else {}),
+            **{key: float(value) for key, value in re.findall(r"(\w+_weight) ([\d.]+)", note)},
+        }
         if both := re.search(r"weights ([\d.]+) and ([\d.]+)", note):
             weights["op_lightness_weight"], weights["op_color_weight"] = map(float, both.groups())
         style = int(found[1]) if (found := re.search(r"style ?(\d)", note)) else 0

@@ -45,7 +45,8 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     sampler_knobs: Annotated[dict[str, Any], Knob("the sampler's own knobs")] = {}
     steps: Annotated[int, Knob("calls of the prior; 0: the first stage alone", ge=0, le=1000)] = 10
     start: Annotated[
-        float, Knob("noise laid over the first stage's answer at fidelity 0.5; 0: start from pure noise", ge=0, le=200, unit="sigma")
+        float,
+        Knob("noise laid over the first stage's answer at fidelity 0.5; 0: start from pure noise", ge=0, le=200, unit="sigma"),
     ] = 0.4
     fidelity: Annotated[float, Knob("0 prettiest .. 1 most faithful to the input", ge=0, le=1)] = 0.5
     wants: Annotated[tuple[Want, ...], Knob("properties to be guided by")] = ()
@@ -56,7 +57,9 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     faces: Annotated[tuple[int, ...], Knob("only these faces, numbered from left to right; none: all that need it")] = ()
     only_center_face: Annotated[bool, Knob("only the face nearest the middle")] = False
     min_face: Annotated[float, Knob("faces with eyes closer than this are left alone", ge=2, unit="px")] = 8.0
-    colour: Annotated[Literal["keep", "invent"], Knob("keep: grey and toned photographs stay so; invent: give them colour")] = "keep"
+    colour: Annotated[Literal["keep", "invent"], Knob("keep: grey and toned photographs stay so; invent: give them colour")] = (
+        "keep"
+    )
     force: Annotated[bool, Knob("restore faces that are good already, too")] = False
     version: Annotated[int, Knob("version of this format", ge=1, le=VERSION)] = VERSION
 
@@ -77,7 +80,9 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
         except msgspec.DecodeError as error:
             raise RecipeError(f"this is not a recipe: {error}") from None
         if isinstance(plain, dict) and isinstance(plain.get("version"), int) and plain["version"] > VERSION:
-            raise RecipeError(f"this recipe was written by a newer restauro (format {plain['version']}); update restauro to replay it")
+            raise RecipeError(
+                f"this recipe was written by a newer restauro (format {plain['version']}); update restauro to replay it"
+            )
         recipe: Recipe = build(cls, plain if isinstance(plain, dict) else {}, name="recipe")
         return recipe
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knobbed
 
 Params = dict[str, Any]
@@ -18,7 +19,16 @@ REFERENCE_SIDE = 512
 
 
 class Degradation(Knobbed, frozen=True, kw_only=True):
-    """One forward model of damage. Pictures are (N, 3, H, W) in [-1, 1]; all N get the same damage."""
+    """One forward model of damage. Pictures are (N, 3, H, W) in [-1, 1]; all N get the same damage.
+
+    Knobs named `low` and `high` are the ends of a range that is drawn from.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = getattr(self, "low", None), getattr(self, "high", None)
+        if low is not None and high is not None and low > high:
+            raise RecipeError(f"{type(self).__name__}: low={low:g} is above high={high:g}")
 
     def sample(self, rng: np.random.Generator) -> Params:
         """Draw everything random: plain numbers, ready for JSON."""

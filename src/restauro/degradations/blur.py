@@ -13,7 +13,7 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, filter2d, length_scale
 
 
-class Blur(Degradation):
+class Blur(Degradation, frozen=True, kw_only=True):
     """Half of the draws are isotropic, half have two widths and an angle."""
 
     low: Annotated[float, Knob("smallest sigma", ge=0, le=50, unit="px of 512")] = 0.1

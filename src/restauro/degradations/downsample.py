@@ -12,7 +12,7 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, length_scale
 
 
-class Downsample(Degradation):
+class Downsample(Degradation, frozen=True, kw_only=True):
     """Reduced by a factor drawn uniformly; at smaller pictures the low-resolution picture keeps its pixel count."""
 
     low: Annotated[float, Knob("smallest factor at 512 px", ge=0.5, le=64)] = 1.0

@@ -11,7 +11,7 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params
 
 
-class Fade(Degradation):
+class Fade(Degradation, frozen=True, kw_only=True):
     """An affine change of all channels: contrast drawn from [low, 1], shift within what contrast leaves."""
 
     low: Annotated[float, Knob("smallest remaining contrast", ge=0.05, le=1)] = 0.5

@@ -13,7 +13,7 @@ from restauro.degradations._base import Degradation, Params
 LUMA = (0.299, 0.587, 0.114)
 
 
-class Grey(Degradation):
+class Grey(Degradation, frozen=True, kw_only=True):
     """The picture as a black-and-white film saw it; `sepia` of the draws are toned."""
 
     sepia: Annotated[float, Knob("share of toned pictures", ge=0, le=1)] = 0.0

@@ -14,7 +14,7 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, length_scale, seed_of
 
 
-class Holes(Degradation):
+class Holes(Degradation, frozen=True, kw_only=True):
     """Strokes wander as in free-form inpainting masks; boxes cover up to a third of each side."""
 
     kind: Annotated[Literal["strokes", "box", "either"], Knob("shape of the holes")] = "either"

@@ -13,7 +13,7 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params
 
 
-class Jpeg(Degradation):
+class Jpeg(Degradation, frozen=True, kw_only=True):
     """Encoded and decoded at a quality drawn uniformly."""
 
     low: Annotated[int, Knob("lowest quality", ge=1, le=100)] = 30
@@ -28,5 +28,5 @@ class Jpeg(Degradation):
     def _one(self, picture: Tensor, quality: int) -> Tensor:
         levels = ((picture.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
         _, code = cv2.imencode(".jpg", levels.permute(1, 2, 0).numpy()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)[:, :, ::-1]
+        decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))[:, :, ::-1]
         return torch.from_numpy(np.ascontiguousarray(decoded)).permute(2, 0, 1).to(picture) / 127.5 - 1

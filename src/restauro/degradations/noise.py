@@ -11,7 +11,7 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, field, seed_of
 
 
-class Noise(Degradation):
+class Noise(Degradation, frozen=True, kw_only=True):
     """White noise of a standard deviation drawn uniformly."""
 
     low: Annotated[float, Knob("smallest standard deviation", ge=0, le=255, unit="of 255")] = 0.0

@@ -13,7 +13,7 @@ from restauro.degradations._base import Degradation, Params, field, length_scale
 from restauro.degradations.holes import draw_strokes
 
 
-class Scratches(Degradation):
+class Scratches(Degradation, frozen=True, kw_only=True):
     """Nearly straight thin strokes and specks; about two thirds are bright, as bare paper."""
 
     most: Annotated[int, Knob("largest number of scratches", ge=1, le=60)] = 8

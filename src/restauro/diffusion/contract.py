@@ -35,8 +35,11 @@ class Estimate:
 class Denoiser(Protocol):
     """A network bound to one schedule and to its conditions. `t` is an index of that schedule, 0 the cleanest."""
 
-    schedule: NoiseSchedule
-    shape: tuple[int, int, int]
+    @property
+    def schedule(self) -> NoiseSchedule: ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
 
     def on(self, schedule: NoiseSchedule) -> Denoiser:
         """The same network on another (respaced) schedule."""
@@ -124,7 +127,8 @@ class Guidance(Protocol):
     keeps_noise: after `clean` the noisy state moves with the clean estimate, so that the noise in it stays the network's.
     """
 
-    keeps_noise: bool
+    @property
+    def keeps_noise(self) -> bool: ...
 
     def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
         """Bend the clean estimate, before the step is made from it."""

@@ -51,5 +51,12 @@ class CleanGuidance:
                 clean = clean - weight * spread * gradient / norm.clamp_min(1e-12)
         return replace(estimate, clean=clean)
 
+    def impose(self, picture: Tensor) -> Tensor:
+        """What can be met exactly, met by a picture that no walk has made."""
+        for prop, weight, target in self.wanted:
+            if prop.project is not None:
+                picture = picture.lerp(prop.project(picture, target), min(weight, 1.0))
+        return picture
+
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
         return move.x_next

@@ -60,7 +60,7 @@ def tone(pixels: np.ndarray) -> Tone:
     lab = srgb_to_lab(resize(pixels, round(height * small) or 1, round(width * small) or 1, "area"))
     rest = lab[..., 1:] - _curve_at(lab[..., 0], _tone_curve(lab))
     spread = np.hypot(rest[..., 0], rest[..., 1])
-    return "toned" if np.quantile(spread, 0.9) < 3.5 and np.quantile(spread, 0.99) < 9 else "colour"
+    return "toned" if np.quantile(spread, 0.9) < 5 and np.quantile(spread, 0.99) < 15 else "colour"
 
 
 def keep_tone(original: np.ndarray, restored: np.ndarray) -> np.ndarray:

@@ -29,7 +29,9 @@ class Lightness(Property, frozen=True, kw_only=True):
         known = None if observed.mask is None else 1 - observed.mask
         return self.measure(observed.source(self.of)), known
 
-    def target_at(self, observed: Observation, target: tuple[Tensor, Tensor | None], x: Tensor, t: float) -> tuple[Tensor, Tensor | None]:
+    def target_at(
+        self, observed: Observation, target: tuple[Tensor, Tensor | None], x: Tensor, t: float
+    ) -> tuple[Tensor, Tensor | None]:
         if self.of == "restored" and observed.restore_at is not None:
             return self.measure(observed.restore_at(x, t)), target[1]
         return target

@@ -64,7 +64,9 @@ def load(source: str | Path, size: int, *, pattern: str = "*.tar") -> Pictures:
         except (OSError, ValueError, Image.DecompressionBombError):
             broken.append(name)
     if not pixels:
-        raise InputError(f"{source}: no readable pictures ({len(broken)} broken); expected pictures or WebDataset tars", "missing")
+        raise InputError(
+            f"{source}: no readable pictures ({len(broken)} broken); expected pictures or WebDataset tars", "missing"
+        )
     return Pictures(torch.from_numpy(np.stack(pixels)), records, broken)
 
 

@@ -77,7 +77,9 @@ class State:
         self.step, self.seconds = stored["step"], stored["seconds"]
 
 
-def train(objective: Objective, data: Pictures, held: Pictures, run: Run, out: Path, *, resume: bool = False) -> Iterator[Progress]:
+def train(
+    objective: Objective, data: Pictures, held: Pictures, run: Run, out: Path, *, resume: bool = False
+) -> Iterator[Progress]:
     """Train in the folder `out`; yields after every step. The EMA network is in its `state.pt` (see `finished`).
 
     Raises RecipeError when `out` holds a run already and `resume` is False; OutputError when it cannot be written.
@@ -96,7 +98,9 @@ def train(objective: Objective, data: Pictures, held: Pictures, run: Run, out: P
         state.step += 1
         now = time.monotonic()
         state.seconds = before + now - began
-        news = Progress(state.step, state.seconds, _share(run, state), float(np.mean(losses[-100:])), state.step * run.batch / state.seconds)
+        news = Progress(
+            state.step, state.seconds, _share(run, state), float(np.mean(losses[-100:])), state.step * run.batch / state.seconds
+        )
         sliced = 0 < run.slice_minutes * 60 <= now - began
         if now - saved >= run.save_every * 60 or _done(run, state) or sliced:
             with torch.no_grad():
@@ -166,7 +170,10 @@ def _save(state: State, out: Path, news: Progress) -> None:
         torch.save(state.to_dict(), part)
         os.replace(part, out / STATE)
         with (out / LOG).open("a") as log:
-            log.write(json.dumps({"step": news.step, "seconds": round(news.seconds, 1), "loss": news.loss, **(news.scores or {})}) + "\n")
+            log.write(
+                json.dumps({"step": news.step, "seconds": round(news.seconds, 1), "loss": news.loss, **(news.scores or {})})
+                + "\n"
+            )
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         part.unlink(missing_ok=True)
         raise OutputError(f"{out / STATE}: checkpoint could not be written ({error}); the previous one is intact") from None

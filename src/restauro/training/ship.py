@@ -15,7 +15,17 @@ from restauro.weights.store import save
 
 
 def ship(
-    objective: Objective, data: Pictures, held: Pictures, run: Run, out: Path, *, name: str, folder: Path, about: str, command: str, licence: str
+    objective: Objective,
+    data: Pictures,
+    held: Pictures,
+    run: Run,
+    out: Path,
+    *,
+    name: str,
+    folder: Path,
+    about: str,
+    command: str,
+    licence: str,
 ) -> Passport:
     """Write NAME.safetensors (float16, the moving average) and NAME.json into `folder`, scored on the held-out pictures.
 
@@ -33,7 +43,9 @@ def ship(
         face_template="restauro128",
         training_data=about,
         pictures_seen=steps * run.batch,
-        device=f"CPU, {platform.machine()}, {torch.get_num_threads()} thread" if not torch.cuda.is_available() else torch.cuda.get_device_name(),
+        device=f"CPU, {platform.machine()}, {torch.get_num_threads()} thread"
+        if not torch.cuda.is_available()
+        else torch.cuda.get_device_name(),
         licence=licence,
         scores={key: round(value, 4) for key, value in scores.items()},
         command=command,

@@ -52,9 +52,7 @@ def prior(name: str, device: torch.device) -> NetworkDenoiser:
 
 
 @torch.no_grad()
-def run(
-    recipe: Recipe, observed: Observation, *, pictures: Sequence[int] | None = None, listener: Listener = silent
-) -> Tensor:
+def run(recipe: Recipe, observed: Observation, *, pictures: Sequence[int] | None = None, listener: Listener = silent) -> Tensor:
     """Restored faces (N, 3, S, S) in [-1, 1]; `pictures` are the indices that seed each face's noise (default 0..N-1).
 
     observed.picture: (N, 3, S, S) aligned to the prior's template, S the prior's size. Raises RecipeError for what
@@ -70,7 +68,9 @@ def run(
     out = _walk(recipe, observed, denoiser, noise, listener)
     if not torch.isfinite(out).all():
         if recipe.faithful:
-            raise RecipeError("the published algorithm divided by zero: a gradient vanished, as with a mask that hides everything")
+            raise RecipeError(
+                "the published algorithm divided by zero: a gradient vanished, as with a mask that hides everything"
+            )
         warnings.warn("low precision gave numbers that are not finite; using the first stage's answer there", stacklevel=2)
         out = torch.where(torch.isfinite(out), out, observed.source("restored"))
     return _finish(recipe, observed, out).clamp(-1, 1)
@@ -81,10 +81,7 @@ def _walk(recipe: Recipe, observed: Observation, denoiser: NetworkDenoiser, nois
     guidance = guidance_of(recipe, observed, denoiser.schedule if schedule is None else schedule)
     restored = observed.source("restored")
     if schedule is None:  # the first stage alone; what is exact holds here as well
-        sure = [(p, w, target) for p, w, target in guidance.wanted if p.project] if isinstance(guidance, CleanGuidance) else []
-        for prop, weight, target in sure:
-            restored = restored.lerp(prop.project(restored, target), min(weight, 1.0))
-        return restored
+        return guidance.impose(restored) if isinstance(guidance, CleanGuidance) else restored
     last = len(schedule) - 1
     start = noise(0) if recipe.start == 0 else schedule.q_sample(restored, last, noise(0))
     sampler: Sampler = build(SAMPLERS.get(recipe.sampler), recipe.sampler_knobs, name=recipe.sampler, lax=True)
@@ -103,7 +100,7 @@ def respaced(recipe: Recipe, schedule: NoiseSchedule) -> NoiseSchedule | None:
     if recipe.published is not None and recipe.faithful:
         if recipe.start == 0:
             return schedule.respace(f"ddpm{recipe.steps}")
-        return schedule.respace(np.linspace(0, float(schedule.t_of_sigma(recipe.start)), recipe.steps))
+        return schedule.respace(np.linspace(0, float(schedule.t_of_sigma(recipe.start)), recipe.steps).tolist())
     top = recipe.start * 2 * (1 - recipe.fidelity)
     if recipe.steps == 0 or (recipe.start and top < LEAST_SIGMA):
         return None

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restauro.diffusion.contract import Estimate, Move, Observation, Property, Target
+from restauro.diffusion.contract import Estimate, Move, Observation, Target
 from restauro.diffusion.guidance import Wanted
 from restauro.diffusion.schedule import NoiseSchedule
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
+from restauro.degradations._base import Degradation
 from restauro.degradations.chains import degrade
 from restauro.degradations.grey import Grey
 from restauro.networks.iresnet import IResNet
@@ -93,7 +94,7 @@ def people(data: Pictures) -> np.ndarray:
 
 
 def _damaged(picture: Tensor, rng: np.random.Generator) -> Tensor:
-    links = [Grey()] if rng.random() < 0.33 else []
+    links: list[Degradation] = [Grey()] if rng.random() < 0.33 else []
     if rng.random() < 0.5:
         links = links + (BLIND if rng.random() < 0.5 else LIGHT)
     return degrade(picture, links, rng).picture if links else picture

@@ -66,8 +66,8 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
         pictures, parameters = augment(pictures, rng)
         sharp = sharpness_condition(np.array([data.records[i].get("sharp", 300.0) for i in index]))
-        sharp = torch.from_numpy(sharp * (rng.random(len(index)) >= 0.1)).float()
-        conditions = torch.cat([parameters, sharp[:, None]], 1)
+        told = torch.from_numpy(sharp * (rng.random(len(index)) >= 0.1)).float()
+        conditions = torch.cat([parameters, told[:, None]], 1)
         timesteps = self.timesteps(len(pictures), rng)
         return self.error(network, pictures, timesteps, conditions, torch_generator(rng)).mean()
 
@@ -75,7 +75,9 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         near = SCHEDULE.t_of_sigma(np.exp(rng.normal(self.level_mean, self.level_spread, n)))
         return np.where(rng.random(n) < self.far, rng.uniform(0.5, 1, n) * (len(SCHEDULE) - 1), near)
 
-    def error(self, network: nn.Module, pictures: Tensor, t: np.ndarray, conditions: Tensor, generator: torch.Generator) -> Tensor:
+    def error(
+        self, network: nn.Module, pictures: Tensor, t: np.ndarray, conditions: Tensor, generator: torch.Generator
+    ) -> Tensor:
         """(N,) weighted squared errors."""
         ratio = torch.from_numpy(SCHEDULE.sigma(t)).float()
         abar = 1 / (1 + ratio.square())
@@ -103,7 +105,8 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
     def passport(self) -> dict[str, Any]:
         condition = [0.0] * PARAMETERS + [float(sharpness_condition(np.array(SHARP)))]
         return {
-            "what": f"denoiser of aligned faces; most of its training at noise levels up to {np.exp(self.level_mean + self.level_spread):.1f}",
+            "what": "denoiser of aligned faces, trained mostly at noise levels (sigma) up to "
+            f"{np.exp(self.level_mean + self.level_spread):.1f}; unconditional samples are poor",
             "kind": "prior",
             "architecture": "unet",
             "arguments": self.arguments(),

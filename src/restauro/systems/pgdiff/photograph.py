@@ -20,7 +20,7 @@ from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
 from restauro.photo.colour import keep_tone, tone
 from restauro.photo.damage import needs_restoration
-from restauro.photo.faces.align import crop, similarity_scale
+from restauro.photo.faces.align import crop
 from restauro.photo.faces.detect import Face, detect
 from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.resize import resize
@@ -90,7 +90,13 @@ class _Job:
 
 
 def restore_photograph(
-    pixels: np.ndarray, recipe: Recipe, device: torch.device, *, mask: np.ndarray | None = None, reference: Sequence[np.ndarray] = (), listener: Listener = silent
+    pixels: np.ndarray,
+    recipe: Recipe,
+    device: torch.device,
+    *,
+    mask: np.ndarray | None = None,
+    reference: Sequence[np.ndarray] = (),
+    listener: Listener = silent,
 ) -> Outcome:
     """pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing. reference: pictures of the person.
 
@@ -152,8 +158,8 @@ def _check_mask(pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe) -> 
 def _enlarge(pixels: np.ndarray, mask: np.ndarray | None, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
     if factor == 1:
         return pixels, mask
-    size = (pixels.shape[1] * factor, pixels.shape[0] * factor)
-    return resize(pixels, size).clip(0, 1), None if mask is None else resize(mask, size).clip(0, 1)
+    height, width = pixels.shape[0] * factor, pixels.shape[1] * factor
+    return resize(pixels, height, width), None if mask is None else resize(mask, height, width)
 
 
 def _aligned(base: np.ndarray, mask: np.ndarray | None) -> _Job:
@@ -162,9 +168,8 @@ def _aligned(base: np.ndarray, mask: np.ndarray | None) -> _Job:
     scale = 128 / max(height, width)
     matrix = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2]])
     face = Face(number=1, box=(0.0, 0.0, float(width), float(height)), points=np.zeros((5, 2)), score=1.0)
-    size = (128, 128)
-    small = None if mask is None else resize(mask, size)
-    return _Job(face, resize(base, size).clip(0, 1), matrix, small, "restored", "aligned crop")
+    small = None if mask is None else resize(mask, 128, 128)
+    return _Job(face, resize(base, 128, 128), matrix, small, "restored", "aligned crop")
 
 
 def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: list[str], listener: Listener) -> list[_Job]:
@@ -190,7 +195,7 @@ def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: li
 def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, str]:
     """Which faces are worked on: chosen by the user or in need of it, large and clear enough."""
     face = job.face
-    if recipe.faces and face.number not in recipe.faces or recipe.only_center_face and face is not middle:
+    if (recipe.faces and face.number not in recipe.faces) or (recipe.only_center_face and face is not middle):
         return "not-chosen", "left alone as asked"
     if face.eye_distance < recipe.min_face * recipe.upscale:
         return "small", f"eyes {face.eye_distance:.0f} px apart: too small to restore without inventing a person"
@@ -204,7 +209,9 @@ def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, st
     return ("restored", why) if needed else ("good", why)
 
 
-def _restore(jobs: list[_Job], recipe: Recipe, device: torch.device, toned: str, reference: Sequence[np.ndarray], listener: Listener) -> None:
+def _restore(
+    jobs: list[_Job], recipe: Recipe, device: torch.device, toned: str, reference: Sequence[np.ndarray], listener: Listener
+) -> None:
     pictures = to_tensor([job.picture for job in jobs], device)
     masks = None
     if any(job.mask is not None for job in jobs):
@@ -235,8 +242,9 @@ def _put_back(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The restored faces in the picture, and where it differs from what it was."""
     if recipe.aligned:
-        change = jobs[0].restored - jobs[0].picture if jobs else np.float32(0)
-        out = (base + resize(change, base.shape[1::-1])).clip(0, 1).astype(np.float32)
+        (job,) = jobs
+        assert job.restored is not None
+        out = (base + _strength(job) * resize(job.restored - job.picture, *base.shape[:2])).clip(0, 1).astype(np.float32)
         touched = np.ones(out.shape[:2], bool)
     else:
         patches = [Patch(job.restored, job.picture, job.matrix, _strength(job)) for job in jobs if job.restored is not None]
@@ -260,7 +268,10 @@ def _strength(job: _Job) -> float:
 def _report(job: _Job, recipe: Recipe) -> FaceReport:
     verdict, why = job.verdict, job.why
     if job.restored is not None and _strength(job) < 1:
-        verdict, why = "unsure", f"likeness {job.likeness:.2f} is low: blended half with the input; look at it, or raise --fidelity"
+        verdict, why = (
+            "unsure",
+            f"likeness {job.likeness:.2f} is low: blended half with the input; look at it, or raise --fidelity",
+        )
     box = tuple(round(float(v) / recipe.upscale, 1) for v in job.face.box)
     return FaceReport(
         number=job.face.number,
