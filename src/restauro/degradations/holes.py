@@ -34,7 +34,7 @@ class Holes(Degradation, frozen=True, kw_only=True):
         canvas = np.zeros((height, width), np.uint8)
         rng = np.random.default_rng(params["seed"])
         if params["kind"] == "box":
-            h, w = (int(rng.uniform(0.15, 0.34) * side) for side in (height, width))
+            h, w = (max(1, int(rng.uniform(0.15, 0.34) * side)) for side in (height, width))
             top, left = (int(rng.uniform(0.1, 0.9) * (side - part)) for side, part in ((height, h), (width, w)))
             canvas[top : top + h, left : left + w] = 1
         else:

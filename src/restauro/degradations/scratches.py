@@ -17,7 +17,7 @@ class Scratches(Degradation, frozen=True, kw_only=True):
     """Nearly straight thin strokes and specks; about two thirds are bright, as bare paper."""
 
     most: Annotated[int, Knob("largest number of scratches", ge=1, le=60)] = 8
-    width: Annotated[float, Knob("widest scratch", ge=1, le=60, unit="px of 512")] = 14.0
+    width: Annotated[float, Knob("widest scratch", ge=2, le=60, unit="px of 512")] = 14.0
     dust: Annotated[int, Knob("largest number of specks", ge=0, le=500)] = 25
 
     def sample(self, rng: np.random.Generator) -> Params:
@@ -25,7 +25,7 @@ class Scratches(Degradation, frozen=True, kw_only=True):
         return {
             "count": int(rng.integers(1, self.most + 1)),
             "dust": int(rng.integers(0, self.dust + 1)),
-            "width": float(rng.uniform(2, max(2, self.width))),
+            "width": float(rng.uniform(2, self.width)),
             "level": float(level),
             "seed": seed_of(rng),
         }
