@@ -365,8 +365,8 @@ def _seen(photo: Photo, face: Face) -> FaceReport:
         number=face.number,
         box=tuple(round(float(v), 1) for v in face.box),  # type: ignore[arg-type]
         eye_distance=round(face.eye_distance, 1),
-        verdict="unclear" if not face.plausible else "restored" if needed else "good",
-        why=why,
+        verdict="unclear" if face.doubt else "restored" if needed else "good",
+        why=face.doubt or why,
     )
 
 

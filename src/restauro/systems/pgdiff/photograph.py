@@ -20,7 +20,7 @@ from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
 from restauro.photo.colour import keep_tone, tone
 from restauro.photo.damage import needs_restoration
-from restauro.photo.faces.align import crop
+from restauro.photo.faces.align import crop, inverse, moved, resample, template
 from restauro.photo.faces.detect import Face, detect
 from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.resize import resize
@@ -167,7 +167,8 @@ def _aligned(base: np.ndarray, mask: np.ndarray | None) -> _Job:
     height, width = base.shape[:2]
     scale = 128 / max(height, width)
     matrix = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2]])
-    face = Face(number=1, box=(0.0, 0.0, float(width), float(height)), points=np.zeros((5, 2)), score=1.0)
+    points = moved(template(TEMPLATE), inverse(matrix))
+    face = Face(box=(0.0, 0.0, float(width), float(height)), points=points, score=1.0, number=1)
     small = None if mask is None else resize(mask, 128, 128)
     return _Job(face, resize(base, 128, 128), matrix, small, "restored", "aligned crop")
 
@@ -180,16 +181,20 @@ def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: li
     for number in recipe.faces:
         if number > len(faces):
             raise RecipeError(f"there is no face {number}: {len(faces)} found; `restauro inspect` numbers them")
-    centre = np.array(base.shape[1::-1]) / 2
-    middle = min(faces, key=lambda f: float(np.hypot(*(f.centre - centre))), default=None)
+    middle = min(faces, key=lambda face: _off_centre(face, base), default=None)
     jobs = []
     for face in faces:
         picture, matrix = crop(base, face.points, 128, TEMPLATE)
-        small = None if mask is None else cv2.warpAffine(mask.astype(np.float32), matrix, (128, 128), flags=cv2.INTER_AREA)
+        small = None if mask is None else resample(mask[:, :, None], matrix, (128, 128), border="edge")[:, :, 0].clip(0, 1)
         job = _Job(face, picture, matrix, small, "restored", "")
         job.verdict, job.why = _choose(job, recipe, middle)
         jobs.append(job)
     return jobs
+
+
+def _off_centre(face: Face, picture: np.ndarray) -> float:
+    x, y, width, height = face.box
+    return float(np.hypot(x + width / 2 - picture.shape[1] / 2, y + height / 2 - picture.shape[0] / 2))
 
 
 def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, str]:
@@ -199,8 +204,8 @@ def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, st
         return "not-chosen", "left alone as asked"
     if face.eye_distance < recipe.min_face * recipe.upscale:
         return "small", f"eyes {face.eye_distance:.0f} px apart: too small to restore without inventing a person"
-    if not face.plausible:
-        return "unclear", "its points do not look like a face seen from the front"
+    if not face.editable:
+        return "unclear", face.doubt
     if recipe.task == "inpaint":
         return ("restored", "") if job.mask is not None and (job.mask > 0).any() else ("good", "no hole in it")
     if recipe.force or recipe.faces or recipe.task == "colorize" or (job.mask is not None and (job.mask > 0).any()):
