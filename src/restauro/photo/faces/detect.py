@@ -84,7 +84,7 @@ def detect(
         corner, side = boxes[i, :2] * ratio, (boxes[i, 2:4] - boxes[i, :2]) * ratio
         if side.max() < min_size:
             continue
-        face = Face((*corner.tolist(), *side.tolist()), (points[i] + 0.5) * ratio - 0.5, float(boxes[i, 4]))  # type: ignore[arg-type]
+        face = Face((*corner.tolist(), *side.tolist()), (points[i] + 0.5) * ratio - 0.5, float(boxes[i, 4]))
         found.append(replace(face, doubt=_doubt(pixels, face, float(unsteady[i]))))
     found.sort(key=lambda face: face.box[0] + face.box[2] / 2)
     return [replace(face, number=number) for number, face in enumerate(found, 1)]

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from restauro.photo.faces.align import inverse, moved, resample, scale_of
+from restauro.photo.faces.align import inverse, moved, resample
 
 _ROUND = 4  # exponent of the mask's outline: a square with round corners
 
 
-class Change(NamedTuple):
+class Patch(NamedTuple):
     """A restored face: (S, S, 3) in [0, 1], the crop it was made from, the (2, 3) matrix from picture to crop, strength 0..1."""
 
     restored: np.ndarray
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 def paste(
     pixels: np.ndarray,
-    faces: Iterable[Change],
+    faces: Iterable[Patch],
     *,
     feather: float = 0.3,
     keep_detail: float | np.ndarray = 1.0,
@@ -39,7 +39,8 @@ def paste(
     feather: width of the soft edge, in shares of the crop's half side. keep_detail: how much of the photograph's detail
     finer than the crop remains (grain, but also noise, JPEG blocks, thin scratches): 1 all, 0 none; or an (H, W) map.
     match_tone: how much of the tone by which the restored face differs along its edge is taken out of it: 1 sits without
-    a step, 0 keeps its own tone. Where faces overlap, their changes are averaged by their masks. Untouched pixels are exactly the picture's.
+    a step, 0 keeps its own tone. Where faces overlap, their changes are averaged by their masks. Untouched pixels are
+    exactly the picture's.
     """
     change = np.zeros(pixels.shape, np.float32)
     weight = np.zeros(pixels.shape[:2], np.float32)
@@ -54,14 +55,14 @@ def paste(
         change[where] += (face.strength * mask)[..., None] * _difference(pixels[where], face, where, detail, match_tone)
         weight[where] += mask
     change /= np.maximum(weight, 1)[..., None]
-    touched = (np.abs(change) > 1e-5).any(-1)  # half a level of 16 bits is 8e-6
+    touched: np.ndarray = np.abs(change).max(-1) > 1e-5  # half a level of 16 bits is 8e-6
     result = pixels.copy()
     result[touched] = np.clip(pixels[touched] + change[touched], 0, 1)
     return result, touched
 
 
 def _difference(
-    part: np.ndarray, face: Change, where: tuple[slice, slice], keep_detail: float | np.ndarray, match_tone: float
+    part: np.ndarray, face: Patch, where: tuple[slice, slice], keep_detail: float | np.ndarray, match_tone: float
 ) -> np.ndarray:
     """What changes in this part of the picture, before the mask."""
     height, width = part.shape[:2]
