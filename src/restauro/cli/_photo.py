@@ -1,0 +1,240 @@
+"""The four commands that restore photographs: what they share, which is nearly everything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import msgspec
+
+from restauro.cli._command import Command, Parser
+from restauro.cli._files import Job, check_free, jobs, photographs
+from restauro.cli._knobs import add_knobs, given
+from restauro.cli._print import note, print_json
+from restauro.cli._progress import Bar
+from restauro.cli._tally import Failure, Tally
+from restauro.cli._words import faces_in_words, reason_for_nothing
+from restauro.core.errors import InputError, RecipeError
+from restauro.core.knobs import parse_settings
+from restauro.core.recipe import Recipe, Want, parse_want
+from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+
+if TYPE_CHECKING:
+    from restauro.api import Result
+
+INNER = {"task", "system", "faithful", "wants", "published", "version", "sampler", "sampler_knobs"}
+"""Fields of a recipe that are no options, or that have one of their own kind."""
+SHORT = {"fidelity": "-w", "upscale": "-s"}
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One photograph's line of --json."""
+
+    input: str
+    output: str
+    changed: bool
+    seconds: float
+    report: Any
+    recipe: Recipe
+    notices: tuple[str, ...] = ()
+
+
+class PhotoCommand(Command):
+    """Photographs in, photographs out, by the recipe of a task."""
+
+    task: ClassVar[str]
+    made: ClassVar[str]
+    """What a result's name ends in."""
+    mask: ClassVar[Literal["", "may", "must"]] = "may"
+    skip: ClassVar[frozenset[str]] = frozenset()
+    """Knobs that do nothing in this task."""
+
+    def arguments(self, parser: Parser) -> None:
+        parser.usage = f"{parser.prog} PHOTO... [-o OUT] [options]"
+        parser.add_argument("photos", nargs="*", metavar="PHOTO", help="photographs, or folders of photographs")
+        self._files(parser.add_argument_group("files"))
+        self._knobs(parser.add_argument_group("how"))
+        add_output_options(parser.options)
+
+    def _files(self, group: argparse._ArgumentGroup) -> None:
+        group.add_argument("-i", "--input", action="extend", nargs="+", metavar="PHOTO", help="the same as PHOTO")
+        group.add_argument("-o", "--output", metavar="OUT", help=f"a file, or a folder for several (default: NAME{self.made}.EXT beside each)")
+        group.add_argument("--suffix", help=f"what is added to the names of results (default {self.made}; nothing in another folder)")
+        group.add_argument("--ext", metavar="auto|png|jpg|...", help="format of the results (default auto: the photograph's own)")
+        group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace results that are there already")
+        group.add_argument("--strip-metadata", action="store_true", help="leave out EXIF, GPS, captions and the recipe")
+        group.add_argument("--quality", type=_quality, metavar="1..100", help="of JPEG and WebP (default: like the photograph's)")
+        group.add_argument("--compare", metavar="FILE", help="write a picture of before and after, too (a folder for several)")
+        if self.mask:
+            group.add_argument("--mask", metavar="FILE", help="white where the picture is missing; or a folder of masks by name")
+        group.add_argument(
+            "--reference", action="append", metavar="FILE", help="another photograph of the person; may be given several times"
+        )
+
+    def _knobs(self, group: argparse._ArgumentGroup) -> None:
+        published = PUBLISHED[self.task]
+        more = { "steps": f"; --faithful: {published.steps}"}
+        add_knobs(group, Recipe, skip=INNER | self.skip, short=SHORT, defaults=TASKS[self.task], more=more)
+        group.add_argument(
+            "--want",
+            action="append",
+            type=parse_want,
+            metavar="PROPERTY[:knob=value,...]",
+            help="be guided by this property instead of the task's own; may be given several times (`restauro properties list`)",
+        )
+        group.add_argument(
+            "--sampler", type=parse_settings, metavar="NAME[:knob=value,...]", help=f"default {TASKS[self.task].sampler} (`restauro samplers list`)"
+        )
+        group.add_argument("--faithful", action="store_true", help="the algorithm as published, defects included")
+        scale = published.published.scale if published.published else 0
+        group.add_argument("--scale", type=_scale, metavar="S", help=f"its strength of guidance, with --faithful (default {scale:g})")
+        group.add_argument("--bg-upsampler", type=_no_upsampler, help=argparse.SUPPRESS)
+
+    def run(self, args: argparse.Namespace) -> int:
+        words = [*args.photos, *(args.input or [])]
+        if not words:
+            raise RecipeError(f"name at least one photograph: restauro {self.task} PHOTO...")
+        if self.mask == "must" and not args.mask:
+            raise RecipeError("inpaint needs --mask FILE, white where the picture is missing")
+        settings = self._settings(args)
+        sources, others = photographs(words)
+        ending = "" if (args.ext or "auto") == "auto" else args.ext.lower().lstrip(".")
+        planned = jobs(words, sources, args.output, args.suffix, ending, self.made)
+        if others and not args.quiet:
+            note(f"{others} files that are no pictures were passed over")
+        return self._restore_all(args, settings, planned)
+
+    def _settings(self, args: argparse.Namespace) -> dict[str, Any]:
+        """What `api.make_recipe` is told; checked without loading torch."""
+        settings = given(args, Recipe) | {"faithful": args.faithful, "scale": args.scale, "want": tuple(args.want or ())}
+        if args.sampler:
+            settings["sampler"], knobs = args.sampler
+            settings |= {"sampler_knobs": knobs} if knobs else {}
+            Recipe(sampler=settings["sampler"])
+        if args.reference and not any(want.property == "identity" for want in settings["want"]):
+            if args.faithful:
+                raise RecipeError("--reference acts through a property: add --want identity")
+            settings["want"] = (*(settings["want"] or TASKS[self.task].wants), Want(property="identity"))
+        return settings
+
+    def _restore_all(self, args: argparse.Namespace, settings: dict[str, Any], planned: list[Job]) -> int:
+        from restauro import api
+        from restauro.core.device import choose_device
+
+        recipe = api.make_recipe(self.task, **settings)
+        choose_device(args.device)
+        tally, done, told = Tally(), [], set[str]()
+        with Bar(len(planned), show=not args.quiet) as bar:
+            for job in planned:
+                with tally.attempt(str(job.source)):
+                    bar.begin(job.source.name)
+                    one = self._restore(args, recipe, job, bar, len(planned) > 1)
+                    done.append(one)
+                    if not args.json and not args.quiet:
+                        _tell(one, told)
+        if args.json:
+            print_json({"done": done, "failed": tally.failed})
+        return tally.exit_code
+
+    def _restore(self, args: argparse.Namespace, recipe: Recipe, job: Job, bar: Bar, many: bool) -> Done:
+        from restauro import api
+        from restauro.evaluation.sheets import save_sheet
+        from restauro.photo.read import read
+        from restauro.photo.write import container
+
+        began = time.monotonic()
+        check_free(job.output, bool(args.overwrite))
+        photo = read(job.source)
+        container(job.output, photo)
+        result = api.run(
+            photo, recipe, mask=self._mask(args, job.source), reference=args.reference or (), device=args.device, listener=bar
+        )
+        notices = save(result, job, args)
+        if args.compare:
+            save_sheet(result.compare(), _beside(args.compare, job.source, many))
+        return Done(
+            input=str(job.source),
+            output=str(job.output),
+            changed=result.changed,
+            seconds=round(time.monotonic() - began, 2),
+            report=result.report,
+            recipe=recipe,
+            notices=(*photo.notices, *notices),
+        )
+
+    def _mask(self, args: argparse.Namespace, source: Path) -> Path | None:
+        """The mask file; of a folder of masks, the one named like the photograph."""
+        if not self.mask or not args.mask:
+            return None
+        place = Path(args.mask)
+        if not place.is_dir():
+            return place
+        found = sorted(one for one in place.iterdir() if one.stem == source.stem)
+        if not found:
+            raise InputError(f"{source.name}: there is no mask of this name in {place}", "missing")
+        return found[0]
+
+
+def add_output_options(group: argparse._ArgumentGroup, *, device: bool = True) -> None:
+    """What every working command has."""
+    if device:
+        group.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps|xpu", help="where to compute (default auto)")
+    group.add_argument("--json", action="store_true", help="one JSON document on stdout instead of words")
+    group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+
+
+def save(result: Result, job: Job, args: argparse.Namespace) -> list[str]:
+    """Write a result; an unchanged photograph is copied byte for byte, whatever its name says it is."""
+    from restauro.core.files import write_atomically
+
+    overwrite, same_name = bool(args.overwrite), job.output.suffix == job.source.suffix
+    if not result.changed and same_name and not args.strip_metadata and args.quality is None:
+        write_atomically(job.output, job.source.read_bytes(), overwrite=overwrite)
+        return []
+    return result.save(job.output, metadata=not args.strip_metadata, quality=args.quality, overwrite=overwrite)
+
+
+def _tell(done: Done, told: set[str]) -> None:
+    """One line on stdout; what else should be known, once, on stderr."""
+    report = done.report
+    if done.changed:
+        what = faces_in_words(report.faces) or f"{report.changed:.0%} of the picture changed"
+        print(f"{done.input}: {what}; saved {done.output} ({done.seconds:.1f} s)")
+    else:
+        print(f"{done.input}: nothing to do: {reason_for_nothing(report)}; copied to {done.output}")
+    sys.stdout.flush()
+    for text in (*done.notices, *(report.notices if done.changed else ())):
+        if text not in told:
+            told.add(text)
+            note(text)
+
+
+def _beside(wish: str, source: Path, many: bool) -> Path:
+    if not many and not Path(wish).is_dir():
+        return Path(wish)
+    Path(wish).mkdir(parents=True, exist_ok=True)
+    return Path(wish) / f"{source.stem}-compare.png"
+
+
+def _quality(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100")
+    return int(text)
+
+
+def _no_upsampler(text: str) -> None:
+    if text.lower() != "none":
+        raise argparse.ArgumentTypeError("there is no upsampler for the background; only `none` is understood")
+
+
+def _scale(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return value

@@ -1,0 +1,89 @@
+"""The weights at hand: list, show, verify, import."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import msgspec
+
+from restauro.cli._command import Command, Parser
+from restauro.cli._print import print_json, print_table, size_in_words
+from restauro.core.errors import RecipeError, WeightsError
+from restauro.weights.store import available, find, verify
+
+
+class Models(Command):
+    def arguments(self, parser: Parser) -> None:
+        parser.usage = f"{parser.prog} list | show NAME | verify [NAME] | import FILE [--name NAME]"
+        parser.add_argument("action", choices=["list", "show", "verify", "import"], help="what to do; verify without NAME: all of them")
+        parser.add_argument("what", nargs="?", metavar="NAME|FILE", help="the name of weights, or the file to import")
+        parser.options.add_argument("--name", metavar="NAME", help="import: the name to keep them under (default: what they are)")
+        parser.options.add_argument("--json", action="store_true", help="one JSON document on stdout instead of words")
+
+    def run(self, args: argparse.Namespace) -> int:
+        if args.name and args.action != "import":
+            raise RecipeError("--name belongs to `restauro models import FILE`")
+        if args.what is None and args.action in ("show", "import"):
+            raise RecipeError(f"models {args.action}: name the {'weights' if args.action == 'show' else 'file'}")
+        if args.what and args.action == "list":
+            raise RecipeError(f"{args.what!r} is one argument too many: restauro models list")
+        actions = {"list": _list, "show": _show, "verify": _verify, "import": _import}
+        return actions[args.action](args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    known = available()
+    if args.json:
+        print_json(known)
+        return 0
+    sizes = [size_in_words(find(one.name)[1].stat().st_size) for one in known]
+    print_table([(one.name, one.kind, f"{size:>8}", one.what) for one, size in zip(known, sizes, strict=True)])
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    passport, path = find(args.what)
+    if args.json:
+        print_json({**msgspec.to_builtins(passport), "path": path})
+        return 0
+    facts = {**msgspec.to_builtins(passport), "path": str(path), "file size": size_in_words(path.stat().st_size)}
+    rows = []
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {one}" for name, one in value.items())
+        if value not in ("", 0, [], ()):
+            rows.append((key.replace("_", " "), str(value)))
+    print_table(rows)
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """Every file's SHA-256 against its passport; the first damaged one decides the exit code, all are named."""
+    names = [args.what] if args.what else [one.name for one in available()]
+    results, code = [], 0
+    for name in names:
+        try:
+            passport = verify(name)
+            results.append({"name": name, "intact": True, "sha256": passport.sha256})
+            if not args.json:
+                print(f"{name}: intact, SHA-256 {passport.sha256}")
+        except WeightsError as error:
+            code = error.exit_code
+            results.append({"name": name, "intact": False, "error": str(error)})
+            print(f"restauro: {error}", file=sys.stderr)
+    if args.json:
+        print_json(results)
+    return code
+
+
+def _import(args: argparse.Namespace) -> int:
+    from restauro.weights.importing import import_file
+
+    passport = import_file(args.what, args.name, tell=lambda text: print(f"licence: {text}", file=sys.stderr))
+    _, path = find(passport.name)
+    if args.json:
+        print_json({**msgspec.to_builtins(passport), "path": path})
+    else:
+        print(f"imported {passport.name} ({passport.kind}): {passport.what}; {size_in_words(path.stat().st_size)} in {path}")
+    return 0
