@@ -36,6 +36,37 @@ class GaussianDenoiser:
         mean = torch.randn(shape, generator=generator, dtype=torch.float64) * 0.3
         return cls.of(schedule, mean, factor @ factor.T)
 
+    @classmethod
+    def photographic(cls, schedule: NoiseSchedule, side: int = 12) -> GaussianDenoiser:
+        """Pictures (3, side, side) with a photograph's statistics: neighbours alike, channels mostly grey, sd 0.4 and no data
+        needed."""
+        place = torch.cartesian_prod(torch.arange(side), torch.arange(side)).double()
+        space = torch.exp(-torch.cdist(place, place) / (0.4 * side))
+        tint = torch.full((3, 3), 0.8).double() + torch.diag(torch.full((3,), 0.2).double())
+        mean = torch.tensor([0.0, -0.15, -0.25], dtype=torch.float64)[:, None, None].expand(3, side, side)
+        return cls.of(schedule, mean, 0.4**2 * torch.kron(tint, space))
+
+    def draw(self, count: int, seed: int = 0) -> Tensor:
+        """(count, C, H, W) pictures of the prior."""
+        normal = torch.randn(count, len(self.spectrum), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        return self.mean + ((normal * self.spectrum.sqrt()) @ self.basis.T).view(-1, *self.shape)
+
+    def given(self, matrix: Tensor, values: Tensor, noise: float = 1e-4) -> tuple[Tensor, Tensor]:
+        """Mean (N, C, H, W) and covariance (D, D) of the pictures x with matrix x = values + N(0, noise^2).
+
+        matrix: (K, D); values: (N, K).
+        """
+        across = self.covariance @ matrix.T
+        inside = matrix @ across + noise**2 * torch.eye(len(matrix), dtype=torch.float64)
+        gain = torch.linalg.solve(inside, across.T).T
+        mean = self.mean.flatten() + (values - matrix @ self.mean.flatten()) @ gain.T
+        return mean.view(-1, *self.shape), self.covariance - gain @ across.T
+
+    def surprise(self, x: Tensor) -> Tensor:
+        """(N,) squared Mahalanobis distance over D: 1 for the prior's own pictures, 0 for its mean."""
+        along = (x - self.mean).flatten(1).double() @ self.basis
+        return (along.square() / self.spectrum.clamp_min(1e-9)).mean(1)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         return (self.mean.shape[0], self.mean.shape[1], self.mean.shape[2])

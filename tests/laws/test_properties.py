@@ -45,7 +45,7 @@ def test_distance_is_one_number_a_picture_and_0_where_the_property_holds(name: s
     prop, picture, observed = PROPERTIES.get(name)(), clean(name), known(name)
     target = prop.target(observed)
     distance = prop.distance(picture, target)
-    assert distance.shape == (2,) and distance.isfinite().all()
+    assert distance.shape == (2,) and distance.isfinite().all() and (distance >= 0).all()
     assert prop.elements(picture, target) >= 1
     assert torch.equal(picture, clean(name)), "distance changed its input"
 

@@ -15,7 +15,7 @@ from restauro.weights.store import find, load
 
 
 class Identity(Property, frozen=True, kw_only=True):
-    """The embedding equals the reference's: mean squared difference, or cosine (-1: same direction).
+    """The embedding equals the reference's: mean squared difference, or 1 - cosine (0: same direction).
 
     clean: (N, 3, H, W) in [-1, 1], faces on the embedder's template.  target: (N or 1, D).
     """
@@ -36,7 +36,7 @@ class Identity(Property, frozen=True, kw_only=True):
     def distance(self, clean: Tensor, target: Tensor) -> Tensor:
         found = self.embed(clean)
         if self.loss == "cosine":
-            return -F.cosine_similarity(found, target.expand_as(found), dim=1, eps=1e-6)
+            return 1 - F.cosine_similarity(found, target.expand_as(found), dim=1, eps=1e-6)
         return (found - target).square().mean(1)
 
     def elements(self, clean: Tensor, target: Tensor) -> int:

@@ -76,7 +76,7 @@ class PublishedGuidance:
 
 
 def published_loss(wanted: Sequence[Wanted], clean: Tensor, targets: Sequence[Target]) -> Tensor:
-    """(N,) the weighted sum of summed losses, as the released code reports it."""
+    """(N,) the weighted sum of summed losses, as the released code reports it (which leaves out the 1 of 1 - cosine)."""
     losses = [w * p.elements(clean, target) * p.distance(clean, target) for (p, w), target in zip(wanted, targets, strict=True)]
     return torch.stack(losses).sum(0)
 
