@@ -23,7 +23,8 @@ def boxed(pixels: np.ndarray, faces: Sequence[Any]) -> Image.Image:
         x, y, width, height = face.box
         colour = COLOURS.get(face.verdict, OTHER)
         draw.rectangle((x, y, x + width, y + height), outline=colour, width=line)
-        left, top, right, bottom = draw.textbbox((x, y), str(face.number), font)
-        draw.rectangle((x, y, right + (right - left) * 0.4 + 2 * line, bottom + 2 * line), fill=colour)
-        draw.text((x + line + (right - left) * 0.2, y), str(face.number), (255, 255, 255), font)
+        margin = font.getlength("0") * 0.3
+        _, _, right, bottom = draw.textbbox((x, y), str(face.number), font)
+        draw.rectangle((x, y, right + 2 * margin + line, bottom + line), fill=colour)
+        draw.text((x + margin + line / 2, y), str(face.number), (255, 255, 255), font)
     return picture

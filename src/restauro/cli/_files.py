@@ -46,7 +46,9 @@ def photographs(words: Iterable[str]) -> tuple[list[Path], int]:
     return list(dict.fromkeys(found)), others
 
 
-def jobs(words: Sequence[str], sources: Sequence[Path], output: str | None, suffix: str | None, ending: str, made: str) -> list[Job]:
+def jobs(
+    words: Sequence[str], sources: Sequence[Path], output: str | None, suffix: str | None, ending: str, made: str
+) -> list[Job]:
     """Where each result goes: `output` is a file for one photograph, a folder for a folder or for several.
 
     suffix: added to the name; default: `made` ("-restored") beside the input, nothing in another folder.

@@ -15,12 +15,13 @@ from restauro.cli._files import Job, check_free, jobs, photographs
 from restauro.cli._knobs import add_knobs, given
 from restauro.cli._print import note, print_json
 from restauro.cli._progress import Bar
-from restauro.cli._tally import Failure, Tally
+from restauro.cli._tally import Tally
 from restauro.cli._words import faces_in_words, reason_for_nothing
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.knobs import parse_settings
 from restauro.core.recipe import Recipe, Want, parse_want
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.weights.store import find
 
 if TYPE_CHECKING:
     from restauro.api import Result
@@ -61,8 +62,10 @@ class PhotoCommand(Command):
 
     def _files(self, group: argparse._ArgumentGroup) -> None:
         group.add_argument("-i", "--input", action="extend", nargs="+", metavar="PHOTO", help="the same as PHOTO")
-        group.add_argument("-o", "--output", metavar="OUT", help=f"a file, or a folder for several (default: NAME{self.made}.EXT beside each)")
-        group.add_argument("--suffix", help=f"what is added to the names of results (default {self.made}; nothing in another folder)")
+        where = f"a file, or a folder for several (default: NAME{self.made}.EXT beside each)"
+        group.add_argument("-o", "--output", metavar="OUT", help=where)
+        named = f"what is added to the names of results (default {self.made}; nothing in another folder)"
+        group.add_argument("--suffix", help=named)
         group.add_argument("--ext", metavar="auto|png|jpg|...", help="format of the results (default auto: the photograph's own)")
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace results that are there already")
         group.add_argument("--strip-metadata", action="store_true", help="leave out EXIF, GPS, captions and the recipe")
@@ -85,12 +88,11 @@ class PhotoCommand(Command):
             metavar="PROPERTY[:knob=value,...]",
             help="be guided by this property instead of the task's own; may be given several times (`restauro properties list`)",
         )
-        group.add_argument(
-            "--sampler", type=parse_settings, metavar="NAME[:knob=value,...]", help=f"default {TASKS[self.task].sampler} (`restauro samplers list`)"
-        )
+        walk = f"default {TASKS[self.task].sampler} (`restauro samplers list`)"
+        group.add_argument("--sampler", type=parse_settings, metavar="NAME[:knob=value,...]", help=walk)
         group.add_argument("--faithful", action="store_true", help="the algorithm as published, defects included")
         scale = published.published.scale if published.published else 0
-        group.add_argument("--scale", type=_scale, metavar="S", help=f"its strength of guidance, with --faithful (default {scale:g})")
+        group.add_argument("--scale", type=_scale, metavar="S", help=f"with --faithful: its strength (default {scale:g})")
         group.add_argument("--bg-upsampler", type=_no_upsampler, help=argparse.SUPPRESS)
 
     def run(self, args: argparse.Namespace) -> int:
@@ -126,6 +128,8 @@ class PhotoCommand(Command):
 
         recipe = api.make_recipe(self.task, **settings)
         choose_device(args.device)
+        for name in (recipe.prior, recipe.restorer):  # once, and not for every photograph
+            find(name)
         tally, done, told = Tally(), [], set[str]()
         with Bar(len(planned), show=not args.quiet) as bar:
             for job in planned:
@@ -181,7 +185,8 @@ class PhotoCommand(Command):
 def add_output_options(group: argparse._ArgumentGroup, *, device: bool = True) -> None:
     """What every working command has."""
     if device:
-        group.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps|xpu", help="where to compute (default auto)")
+        kinds = "auto|cpu|cuda[:N]|mps|xpu"
+        group.add_argument("--device", default="auto", metavar=kinds, help="where to compute (default auto)")
     group.add_argument("--json", action="store_true", help="one JSON document on stdout instead of words")
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 

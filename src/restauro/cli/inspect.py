@@ -17,7 +17,8 @@ from restauro.core.errors import RecipeError
 
 BLUR, NOISE, BLOCKS, RANGE = (1.2, 1.5, 3), (2, 4, 10), (1.2, 1.5, 2.5), (0.3, 0.5, 0.7)
 """Limits between the words below; see `restauro.photo.damage.Damage` for what the figures are."""
-VERDICTS = {"restored": "would be restored", "good": "good already", "unclear": "would be left alone", "small": "would be left alone"}
+LEFT = "would be left alone"
+VERDICTS = {"restored": "would be restored", "good": LEFT, "unclear": LEFT, "small": LEFT}
 
 
 class Inspect(Command):
@@ -64,25 +65,22 @@ def _look(source: Path, boxes: str | None) -> Any:
 def _tell(source: Path, found: Any) -> None:
     damage = found.damage
     print(f"{source}: {found.size[0]} x {found.size[1]}, {found.format}, {found.depth} bits")
-    print_table(
-        [
-            ("  sharpness", _grade(damage.blur, BLUR, "sharp", "a little soft", "soft", "blurred"), f"edges {damage.blur:.1f} px wide"),
-            ("  noise", _grade(damage.noise, NOISE, "none to see", "a little", "noisy", "very noisy"), f"{damage.noise:.1f} of 255"),
-            (
-                "  JPEG blocks",
-                _grade(damage.blockiness, BLOCKS, "none", "a trace", "visible", "strong"),
-                f"steps {damage.blockiness:.1f} times as high on the grid",
-            ),
-            (
-                "  contrast",
-                _grade(damage.white - damage.black, RANGE, "badly faded", "faded", "a little flat", "full"),
-                f"from {damage.black:.0%} to {damage.white:.0%} of the range",
-            ),
-            ("  colour", {"grey": "none", "toned": "one tone"}.get(damage.tone, "colour"), ""),
-        ]
-    )
+    sharp = _grade(damage.blur, BLUR, "sharp", "a little soft", "soft", "blurred")
+    noise = _grade(damage.noise, NOISE, "none to see", "a little", "noisy", "very noisy")
+    blocks = _grade(damage.blockiness, BLOCKS, "none", "a trace", "visible", "strong")
+    contrast = _grade(damage.white - damage.black, RANGE, "badly faded", "faded", "a little flat", "full")
+    figures = [
+        ("  sharpness", sharp, f"edges {damage.blur:.1f} px soft"),
+        ("  noise", noise, f"{damage.noise:.1f} of 255"),
+        ("  JPEG blocks", blocks, f"steps {damage.blockiness:.1f} times as high on the grid"),
+        ("  contrast", contrast, f"from {damage.black:.0%} to {damage.white:.0%} of the range"),
+        ("  colour", {"grey": "none", "toned": "one tone"}.get(damage.tone, "yes"), ""),
+    ]
+    print_table(figures)
     rows = [(f"  face {face.number}", _box(face), VERDICTS.get(face.verdict, face.verdict), face.why) for face in found.faces]
-    print_table(rows or [("  no face was found",)])
+    print_table(rows)
+    if not rows:
+        print("  no face was found")
     for text in found.notices:
         note(text)
 

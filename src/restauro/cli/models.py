@@ -16,7 +16,7 @@ from restauro.weights.store import available, find, verify
 class Models(Command):
     def arguments(self, parser: Parser) -> None:
         parser.usage = f"{parser.prog} list | show NAME | verify [NAME] | import FILE [--name NAME]"
-        parser.add_argument("action", choices=["list", "show", "verify", "import"], help="what to do; verify without NAME: all of them")
+        parser.add_argument("action", choices=["list", "show", "verify", "import"], help="verify without NAME: all")
         parser.add_argument("what", nargs="?", metavar="NAME|FILE", help="the name of weights, or the file to import")
         parser.options.add_argument("--name", metavar="NAME", help="import: the name to keep them under (default: what they are)")
         parser.options.add_argument("--json", action="store_true", help="one JSON document on stdout instead of words")

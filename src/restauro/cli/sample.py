@@ -18,10 +18,11 @@ from restauro.core.recipe import Recipe
 
 class Sample(Command):
     def arguments(self, parser: Parser) -> None:
-        parser.usage = f"{parser.prog} [COUNT] [-o OUT] [options]"
-        parser.add_argument("count", nargs="?", type=_count, default=16, metavar="COUNT", help="how many pictures (default 16)")
+        parser.usage = f"{parser.prog} [-n COUNT] [-o OUT] [options]"
         group = parser.add_argument_group("how")
-        group.add_argument("-o", "--output", default="samples.png", metavar="OUT", help="a sheet of all (default samples.png), or FOLDER/ for single pictures")
+        group.add_argument("-n", "--count", type=_count, default=16, metavar="N", help="how many pictures (default 16)")
+        where = "a sheet of all (default samples.png), or FOLDER/ for single pictures"
+        group.add_argument("-o", "--output", default="samples.png", metavar="OUT", help=where)
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace a file that is there already")
         group.add_argument("--prior", default="face-prior", metavar="NAME", help="weights of the prior (default face-prior)")
         group.add_argument("--steps", type=_count, default=40, metavar="N", help="calls of the prior (default 40)")
