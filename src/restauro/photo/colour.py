@@ -56,7 +56,7 @@ def tone(pixels: np.ndarray) -> Tone:
     if float(np.ptp(pixels, -1).max()) <= 1.01 / 255:
         return "grey"
     height, width = pixels.shape[:2]
-    small = min(1.0, 192 / max(height, width))
+    small = min(0.25, 192 / max(height, width)) if max(height, width) > 64 else 1.0
     lab = srgb_to_lab(resize(pixels, round(height * small) or 1, round(width * small) or 1, "area"))
     rest = lab[..., 1:] - _curve_at(lab[..., 0], _tone_curve(lab))
     spread = np.hypot(rest[..., 0], rest[..., 1])

@@ -39,11 +39,11 @@ def paste(
     feather: width of the soft edge, in shares of the crop's half side. keep_detail: how much of the photograph's detail
     finer than the crop remains (grain, but also noise, JPEG blocks, thin scratches): 1 all, 0 none; or an (H, W) map.
     match_tone: how much of the tone by which the restored face differs along its edge is taken out of it: 1 sits without
-    a step, 0 keeps its own tone. Where faces overlap, their changes are averaged by their masks. Untouched pixels are
-    exactly the picture's.
+    a step, 0 keeps its own tone. Where faces overlap, their changes are averaged by their masks, under the union of
+    these. Untouched pixels are exactly the picture's.
     """
     change = np.zeros(pixels.shape, np.float32)
-    weight = np.zeros(pixels.shape[:2], np.float32)
+    weight, free = np.zeros(pixels.shape[:2], np.float32), np.ones(pixels.shape[:2], np.float32)
     for face in faces:
         if face.strength <= 0:
             continue
@@ -54,7 +54,8 @@ def paste(
         detail = keep_detail[where][..., None] if isinstance(keep_detail, np.ndarray) else keep_detail
         change[where] += (face.strength * mask)[..., None] * _difference(pixels[where], face, where, detail, match_tone)
         weight[where] += mask
-    change /= np.maximum(weight, 1)[..., None]
+        free[where] *= 1 - mask
+    change *= ((1 - free) / np.maximum(weight, 1e-9))[..., None]
     touched: np.ndarray = np.abs(change).max(-1) > 1e-5  # half a level of 16 bits is 8e-6
     result = pixels.copy()
     result[touched] = np.clip(pixels[touched] + change[touched], 0, 1)
