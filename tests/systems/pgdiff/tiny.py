@@ -1,0 +1,40 @@
+"""Recipes on the tiny networks, and what they are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import torch
+
+from restauro.core.recipe import Recipe
+from restauro.diffusion.contract import Observation
+from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from tests.laws.pictures import disc, waves
+
+EVERY_TASK = list(TASKS)
+
+
+def ours(task: str, **changes: Any) -> Recipe:
+    return msgspec.structs.replace(TASKS[task], **{"prior": "tiny-prior", "restorer": "tiny-restorer", "steps": 5, **changes})
+
+
+def published(task: str, **changes: Any) -> Recipe:
+    return msgspec.structs.replace(
+        PUBLISHED[task], **{"prior": "tiny-prior", "restorer": "tiny-restorer", "steps": 10, **changes}
+    )
+
+
+def faces(n: int = 2, size: int = 32, *, mask: bool = True, soft: bool = False) -> Observation:
+    """Different pictures, one hole."""
+    hole = disc(size, soft=soft).float().expand(n, -1, -1, -1)
+    return Observation(waves(1, n, size).float(), mask=hole if mask else None)
+
+
+def one(observed: Observation, i: int) -> Observation:
+    return Observation(observed.picture[i : i + 1], mask=None if observed.mask is None else observed.mask[i : i + 1])
+
+
+def black(n: int = 1, size: int = 32) -> Observation:
+    """Nothing is known."""
+    return Observation(torch.zeros(n, 3, size, size), mask=torch.ones(n, 1, size, size))
