@@ -56,7 +56,8 @@ def paste(
         weight[where] += mask
         free[where] *= 1 - mask
     change *= ((1 - free) / np.maximum(weight, 1e-9))[..., None]
-    touched: np.ndarray = np.abs(change).max(-1) > 1e-5  # half a level of 16 bits is 8e-6
+    touched = free < 1
+    touched[touched] = np.abs(change[touched]).max(-1) > 1e-5  # half a level of 16 bits is 8e-6
     result = pixels.copy()
     result[touched] = np.clip(pixels[touched] + change[touched], 0, 1)
     return result, touched
