@@ -42,7 +42,7 @@ PORTRAITS = (
 
 
 class Way(NamedTuple):
-    """A way to damage a portrait and the task that undoes it."""
+    """A way to damage a portrait and the task that undoes it. seeds: one a portrait, for damage on the face but not total."""
 
     name: str
     chain: str
@@ -51,10 +51,10 @@ class Way(NamedTuple):
 
 
 WAYS = (
-    Way("blurred, noisy, compressed", "codeformer", "restore", (1, 2)),
+    Way("blurred, noisy, compressed", "codeformer", "restore", (11, 36)),
     Way("colour lost", "grey", "colorize", (0, 0)),
-    Way("torn", "holes", "inpaint", (1, 2)),
-    Way("old photograph", "old-photo", "old-photo", (1, 2)),
+    Way("torn", "holes", "inpaint", (12, 11)),
+    Way("old photograph", "old-photo", "old-photo", (37, 3)),
 )
 
 
