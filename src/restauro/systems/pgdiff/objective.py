@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
     level_mean: Annotated[float, Knob("mean of ln sigma")] = -0.7
     level_spread: Annotated[float, Knob("standard deviation of ln sigma", ge=0)] = 1.2
     far: Annotated[float, Knob("share of levels drawn uniformly from the noisier half of the schedule", ge=0, le=1)] = 0.06
+    predicts: Annotated[Literal["clean", "v"], Knob("what the network answers with")] = "clean"
     dropout: Annotated[float, Knob("dropout", ge=0, le=1)] = 0.0
 
     def arguments(self) -> dict[str, Any]:
@@ -82,8 +83,10 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         ratio = torch.from_numpy(SCHEDULE.sigma(t)).float()
         abar = 1 / (1 + ratio.square())
         noise = torch.randn(pictures.shape, generator=generator)
-        x = abar.sqrt()[:, None, None, None] * pictures + (1 - abar).sqrt()[:, None, None, None] * noise
-        clean = network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(t).float(), conditions=conditions)
+        signal, spread = abar.sqrt()[:, None, None, None], (1 - abar).sqrt()[:, None, None, None]
+        x = signal * pictures + spread * noise
+        out = network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(t).float(), conditions=conditions)
+        clean = signal * x - spread * out if self.predicts == "v" else out
         return (clean - pictures).square().mean((1, 2, 3)) / (1 - abar).clamp(min=0.01)
 
     def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
@@ -110,7 +113,7 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
             "kind": "prior",
             "architecture": "unet",
             "arguments": self.arguments(),
-            "prediction": "clean",
+            "prediction": self.predicts,
             "variance": "fixed_small",
             "schedule": "openai-linear",
             "steps": len(SCHEDULE),
