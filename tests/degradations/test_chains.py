@@ -56,3 +56,11 @@ def test_masks_of_a_chain_add_up() -> None:
 def test_an_unknown_chain_is_refused_with_a_suggestion() -> None:
     with pytest.raises(RecipeError, match="did you mean 'codeformer'"):
         chain("codeformr")
+
+
+def test_a_chain_can_be_spelled_out() -> None:
+    links = chain("blur:low=4,high=4,anisotropic=0+jpeg:low=20,high=30")
+    assert [type(link).__name__ for link in links] == ["Blur", "Jpeg"] and links[0].low == 4.0  # type: ignore[attr-defined]
+    with pytest.raises(RecipeError, match="blur has no knob 'lw'"):
+        chain("blur:lw=4")
+    assert degrade(waves(0, 1, 32).float(), "noise:low=9,high=9", np.random.default_rng(0)).params[0][1]["sigma"] == 9

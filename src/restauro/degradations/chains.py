@@ -12,7 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from restauro.core.errors import RecipeError
-from restauro.core.knobs import suggest
+from restauro.core.knobs import build, parse_settings, suggest
+from restauro.core.registry import DEGRADATIONS
 from restauro.degradations._base import Degradation, Params
 from restauro.degradations.blur import Blur
 from restauro.degradations.downsample import Downsample, enlarge
@@ -54,10 +55,16 @@ CHAINS: dict[str, list[Degradation]] = {
 
 
 def chain(name: str) -> list[Degradation]:
-    """The links of a named chain."""
-    if name not in CHAINS:
-        raise RecipeError(f"unknown chain {name!r}{suggest(name, CHAINS)}")
-    return CHAINS[name]
+    """The links of a named chain, or of one spelled out: `"blur:low=4,high=8+jpeg"`, any registered degradation."""
+    return CHAINS[name] if name in CHAINS else [_link(part) for part in name.split("+")]
+
+
+def _link(text: str) -> Degradation:
+    name, settings = parse_settings(text)
+    if name.replace("_", "-") not in DEGRADATIONS:
+        raise RecipeError(f"unknown chain {name!r}{suggest(name, [*CHAINS, *DEGRADATIONS])}")
+    found: Degradation = build(DEGRADATIONS.get(name), settings, name=name, lax=True)
+    return found
 
 
 def degrade(picture: Tensor, links: str | list[Degradation], rng: np.random.Generator) -> Damaged:
