@@ -185,7 +185,7 @@ def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: li
     jobs = []
     for face in faces:
         picture, matrix = crop(base, face.points, 128, TEMPLATE)
-        small = None if mask is None else resample(mask[:, :, None], matrix, (128, 128), border="edge")[:, :, 0].clip(0, 1)
+        small = None if mask is None else resample(mask, matrix, (128, 128), border="edge").clip(0, 1)
         job = _Job(face, picture, matrix, small, "restored", "")
         job.verdict, job.why = _choose(job, recipe, middle)
         jobs.append(job)
@@ -253,7 +253,8 @@ def _put_back(
         touched = np.ones(out.shape[:2], bool)
     else:
         patches = [Patch(job.restored, job.picture, job.matrix, _strength(job)) for job in jobs if job.restored is not None]
-        out, touched = paste(base, patches)
+        # a colour that is meant must not be taken for a tone jump
+        out, touched = paste(base, patches, match_tone=0.0 if recipe.task == "colorize" else 1.0)
     if mask is not None:
         holes = mask > 0
         if recipe.task == "inpaint":
