@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from restauro.core.errors import InputError
@@ -42,7 +43,9 @@ class Pictures:
     def split(self, share: float = 0.05) -> tuple[Pictures, Pictures]:
         """Training and validation part; a picture's part is decided by its pixels, so it never changes sides."""
         held = np.array([zlib.crc32(one.numpy().tobytes()) % 10_000 < share * 10_000 for one in self.pixels])
-        held[0] |= not held.any()
+        if len(self) < 2:
+            return self, self
+        held[0] = not held[1:].any() or (held[0] and not held.all())
         return self._take(np.flatnonzero(~held)), self._take(np.flatnonzero(held))
 
     def _take(self, index: np.ndarray) -> Pictures:
@@ -61,7 +64,7 @@ def load(source: str | Path, size: int, *, pattern: str = "*.tar") -> Pictures:
         try:
             pixels.append(_decode(data, size))
             records.append(record)
-        except (OSError, ValueError, Image.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, Image.DecompressionBombError):
             broken.append(name)
     if not pixels:
         raise InputError(
@@ -86,28 +89,44 @@ def _members(source: Path, pattern: str) -> Iterator[tuple[str, bytes, dict[str,
 
 
 def _tar(path: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    waiting: tuple[str, bytes] | None = None
-    with tarfile.open(path) as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            if file is None:
-                continue
-            data, stem = file.read(), member.name.rsplit(".", 1)[0]
-            if member.name.endswith(".json"):
-                if waiting and waiting[0] == stem:
-                    yield f"{path}:{stem}", waiting[1], json.loads(data)
-                    waiting = None
-            elif Path(member.name).suffix.lower() in SUFFIXES:
-                if waiting:
-                    yield f"{path}:{waiting[0]}", waiting[1], {}
-                waiting = (stem, data)
-    if waiting:
-        yield f"{path}:{waiting[0]}", waiting[1], {}
+    """The pictures of a tar. Files of one picture have one name up to the suffix and lie side by side, in any order."""
+    key, picture, record = "", None, b""
+    try:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                file = tar.extractfile(member)
+                if file is None:
+                    continue
+                stem, _, suffix = member.name.rpartition(".")
+                if stem != key and picture is not None:
+                    yield f"{path}:{key}", picture, _record(record)
+                if stem != key:
+                    key, picture, record = stem, None, b""
+                if f".{suffix.lower()}" in SUFFIXES:
+                    picture = file.read()
+                elif suffix == "json":
+                    record = file.read()
+    except tarfile.TarError:
+        if not key:
+            raise InputError(f"{path}: is no tar of pictures", "not-an-image") from None
+        yield f"{path}: cut off after {key}", b"", {}
+        return
+    if picture is not None:
+        yield f"{path}:{key}", picture, _record(record)
+
+
+def _record(data: bytes) -> dict[str, Any]:
+    """A picture's JSON; empty where there is none or it cannot be read, for the picture is good without."""
+    try:
+        found = json.loads(data or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _decode(data: bytes, size: int) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
-        picture = image.convert("RGB")
+        picture = ImageOps.exif_transpose(image).convert("RGB")
     if picture.size != (size, size):
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2

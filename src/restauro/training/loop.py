@@ -10,6 +10,7 @@ import copy
 import json
 import math
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Run(Knobbed, frozen=True, kw_only=True):
     """How long and how fast."""
 
     minutes: Annotated[float, Knob("stop after so many minutes of training, all slices together", ge=0)] = 60.0
-    steps: Annotated[int, Knob("stop after so many steps; 0: only the minutes count", ge=0)] = 0
+    steps: Annotated[int, Knob("stop after so many steps instead of minutes; 0: by minutes", ge=0)] = 0
     batch: Annotated[int, Knob("pictures in a step", ge=1, le=4096)] = 16
     rate: Annotated[float, Knob("largest learning rate", ge=0, le=1)] = 4e-4
     warm_up: Annotated[int, Knob("steps until the rate is reached", ge=0)] = 100
@@ -91,6 +92,7 @@ def train(
     share = weights / weights.sum()
     while not _done(run, state):
         rng = np.random.default_rng([run.seed, state.step])
+        torch.manual_seed(int(np.random.SeedSequence([run.seed, state.step, 1]).generate_state(1)[0]))  # dropout's draws
         index = rng.choice(len(data), run.batch, p=share)
         loss = objective.loss(state.network, data.batch(index), index, data, rng)
         _update(state, loss, run)
@@ -128,7 +130,11 @@ def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bo
     ema = copy.deepcopy(network).requires_grad_(False)
     state = State(network, ema, torch.optim.AdamW(network.parameters(), lr=run.rate, betas=(0.9, 0.99), weight_decay=0.01))
     if resume and (out / STATE).exists():
-        state.load(out / STATE)
+        try:
+            state.load(out / STATE)
+        except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise RecipeError(f"{out / STATE} cannot be resumed: it is damaged, or of another network ({reason})") from None
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
