@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 2 usage, 3 input, 4 output, 5 weights, 6 some of many, 130 stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings():
-        warnings.showwarning = _warn  # type: ignore[assignment]  # one line, without the source code
+        warnings.showwarning = _warn  # one line, without the source code
         try:
             code = _run(words)
             sys.stdout.flush()

@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 from restauro.core.errors import InputError, OutputError, RecipeError
 
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .tif .tiff .webp .avif .heic .heif .jp2 .bmp .gif .ppm .pgm .pnm .mpo".split()
-)
+SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .tif .tiff .webp .avif .heic .heif .jp2 .bmp .gif .ppm .pgm .pnm .mpo".split())
 """A file of a folder with one of these, in any case, is meant as a photograph, even where it turns out to be none."""
 
 
@@ -67,7 +65,7 @@ def jobs(
         tail = suffix if suffix is not None else ("" if output is not None else made)
         if place.resolve() == source.parent.resolve():
             tail = tail or made
-        job = Job(source, place / f"{source.stem}{tail}{f'.{ending}' if ending else source.suffix}")
+        job = Job(source, place / f"{source.stem}{tail}{f'.{ending}' if ending else _suffix(source)}")
         if other := planned.get(job.output):
             raise RecipeError(f"{other} and {source} would both be written to {job.output}; give --suffix or two runs")
         planned[job.output] = source
@@ -85,6 +83,13 @@ def check_free(output: Path, overwrite: bool) -> None:
         raise OutputError(f"{output}: the folder {output.parent} does not exist")
     if not os.access(output.parent, os.W_OK):
         raise OutputError(f"{output}: the folder {output.parent} may not be written to")
+
+
+def _suffix(source: Path) -> str:
+    """The photograph's own where it can be written; the content decides where there is none."""
+    if source.suffix.lower() == ".mpo":
+        return ".jpg"
+    return source.suffix if source.suffix.lower() in SUFFIXES or not source.suffix else ".png"
 
 
 def _safe(job: Job) -> Job:

@@ -68,7 +68,9 @@ class PhotoCommand(Command):
         group.add_argument("--suffix", help=named)
         group.add_argument("--ext", metavar="auto|png|jpg|...", help="format of the results (default auto: the photograph's own)")
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace results that are there already")
-        group.add_argument("--strip-metadata", action="store_true", help="leave out EXIF, GPS, captions and the recipe")
+        group.add_argument(
+            "--strip-metadata", action="store_true", help="leave out EXIF, GPS, captions; what was restored stays noted"
+        )
         group.add_argument("--quality", type=_quality, metavar="1..100", help="of JPEG and WebP (default: like the photograph's)")
         group.add_argument("--compare", metavar="FILE", help="write a picture of before and after, too (a folder for several)")
         if self.mask:
@@ -79,7 +81,7 @@ class PhotoCommand(Command):
 
     def _knobs(self, group: argparse._ArgumentGroup) -> None:
         published = PUBLISHED[self.task]
-        more = { "steps": f"; --faithful: {published.steps}"}
+        more = {"steps": f"; --faithful: {published.steps}"}
         add_knobs(group, Recipe, skip=INNER | self.skip, short=SHORT, defaults=TASKS[self.task], more=more)
         group.add_argument(
             "--want",

@@ -18,7 +18,7 @@ FEW = 3
 
 
 def faces_in_words(faces: Sequence[Any]) -> str:
-    """"face 1 restored (blurred: ...); faces 2, 3 good already"."""
+    """As in: face 1 restored (blurred: edges are 2 px soft); 2 faces good already: 2, 3."""
     groups: dict[str, list[Any]] = {}
     for face in faces:
         groups.setdefault(face.verdict, []).append(face)

@@ -26,7 +26,7 @@ class Degrade(Command):
         group.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is drawn (default 0)")
         files = parser.add_argument_group("files")
         files.add_argument("-i", "--input", action="extend", nargs="+", metavar="PHOTO", help="the same as PHOTO")
-        where = "a file, or a folder for several (default: NAME-damaged.EXT beside each); beside it NAME-mask.png of what was torn out"
+        where = "a file, or a folder for several (default: NAME-damaged.EXT beside each); beside it the mask of what was torn out"
         files.add_argument("-o", "--output", metavar="OUT", help=where)
         files.add_argument("--suffix", help="what is added to the names (default -damaged; nothing in another folder)")
         files.add_argument("--ext", metavar="png|jpg|...", help="format of the results (default: the photograph's own)")

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,13 +64,13 @@ class Demo(Command):
         parser.usage = f"{parser.prog} [PHOTO] [-o SHEET]"
         parser.add_argument("photo", nargs="?", metavar="PHOTO", help="show what the tasks make of this photograph instead")
         group = parser.add_argument_group("files")
-        group.add_argument("-o", "--output", metavar="SHEET", help="default demo/restauro-demo.png, for a PHOTO demo/NAME-demo.png")
+        group.add_argument("-o", "--output", metavar="SHEET", help="default demo/restauro-demo.png; PHOTO: demo/NAME-demo.png")
         add_output_options(parser.options)
 
     def run(self, args: argparse.Namespace) -> int:
         made = f"{Path(args.photo).stem}-demo.png" if args.photo else "restauro-demo.png"
         out = Path(args.output or Path("demo") / made)
-        files = [] if args.photo else [_find(portrait) for portrait in PORTRAITS]
+        files = [] if args.photo else [find_portrait(portrait) for portrait in PORTRAITS]
         from restauro.evaluation.sheets import save_sheet
 
         _make(out.parent)
@@ -85,7 +86,7 @@ class Demo(Command):
         return 0
 
 
-def _find(portrait: Portrait) -> Path:
+def find_portrait(portrait: Portrait) -> Path:
     """The portrait's file, without importing its package."""
     spec = importlib.util.find_spec(portrait.package)
     folder = Path(next(iter(spec.submodule_search_locations or [""]))) if spec else Path()
@@ -125,7 +126,7 @@ def _task(task: str, damaged: Image.Image, mask: Image.Image | None, device: str
 
     more: dict[str, Any] = {"force": True} if task in ("restore", "old-photo") else {}
     recipe = api.make_recipe(task, **more)
-    return lambda: api.run(damaged, recipe, mask=mask, device=device, listener=bar)
+    return partial(api.run, damaged, recipe, mask=mask, device=device, listener=bar)
 
 
 def _own(photo: str, device: str, bar: Bar) -> Image.Image:
@@ -147,7 +148,7 @@ def _own(photo: str, device: str, bar: Bar) -> Image.Image:
             bar.begin(f"{source.name}: {task}")
             more: dict[str, Any] = {} if task == "colorize" else {"force": True}
             recipe = api.make_recipe(task, fidelity=fidelity, **more)
-            result, seconds = _timed(lambda recipe=recipe: api.run(source, recipe, device=device, listener=bar))
+            result, seconds = _timed(partial(api.run, source, recipe, device=device, listener=bar))
             row.append(result.image.crop(window))
             words.append(f"-w {fidelity:g}, {seconds:.1f} s")
             bar(Event("done", 1, 1))

@@ -42,10 +42,10 @@ class Train(Command):
             ("seed", "seed of all draws (default 0)"),
         ):
             run.add_argument(f"--{name}", type=_number, metavar="N", help=what)
-        run.add_argument("--knob", action="append", default=[], metavar="NAME=VALUE", help="any other knob; may be given several times")
+        run.add_argument("--knob", action="append", default=[], metavar="NAME=VALUE", help="another knob; may be repeated")
         run.add_argument("--knobs", action="store_true", help="list the knobs of this part and of the run, and stop")
         ship = parser.add_argument_group("afterwards")
-        ship.add_argument("--ship", metavar="NAME", help="write the weights under this name, ready for --prior NAME or --restorer NAME")
+        ship.add_argument("--ship", metavar="NAME", help="write the weights under this name, for --prior or --restorer")
         ship.add_argument("--into", metavar="FOLDER", help="where to (default: the store of imported weights)")
         ship.add_argument("--about", metavar="TEXT", help="the training pictures in words, for the passport")
         ship.add_argument("--licence", default="", metavar="TEXT", help="what the weights may be used for, for the passport")
@@ -60,12 +60,12 @@ class Train(Command):
         if args.into and not args.ship:
             raise RecipeError("--into belongs to --ship NAME")
         named = _named(args.knob)
-        from restauro import api
+        from restauro.systems.pgdiff.objective import PARTS
         from restauro.training.loop import Run
 
-        if args.part not in api.PARTS:
-            raise RecipeError(f"there is no part {args.part!r} to train{suggest(args.part, api.PARTS)}")
-        part = api.PARTS[args.part]
+        if args.part not in PARTS:
+            raise RecipeError(f"there is no part {args.part!r} to train{suggest(args.part, PARTS)}")
+        part = PARTS[args.part]
         if args.knobs:
             return _list_knobs(part, Run, args)
         own, settings = _sorted(named, part, Run)
@@ -84,9 +84,8 @@ class Train(Command):
         from restauro.weights.store import imported_folder
 
         folder = Path(args.into) if args.into else imported_folder()
-        passport = api.ship(
-            args.part, args.data, folder=folder, name=args.ship, about=args.about, licence=args.licence, command=_command(args), **where, **settings
-        )
+        facts = {"name": args.ship, "about": args.about, "licence": args.licence, "command": _command(args)}
+        passport = api.ship(args.part, args.data, folder=folder, **facts, **where, **settings)
         if not args.quiet and not args.json:
             scores = ", ".join(f"{name} {value:g}" for name, value in passport.scores.items())
             print(f"shipped {passport.name} ({passport.kind}) to {folder / passport.file_name}: {scores}")
@@ -121,7 +120,8 @@ def _train(args: argparse.Namespace, where: dict[str, Any], settings: dict[str, 
 def _line(news: Any) -> str:
     scores = ", ".join(f"{name} {value:.4g}" for name, value in news.scores.items())
     spent = time.strftime("%H:%M:%S", time.gmtime(news.seconds))
-    return f"step {news.step} ({news.share:.0%}, {spent}, {news.pictures_per_second:.1f} pictures/s): loss {news.loss:.4f}, {scores}"
+    speed = f"{news.pictures_per_second:.1f} pictures/s"
+    return f"step {news.step} ({news.share:.0%}, {spent}, {speed}): loss {news.loss:.4f}, {scores}"
 
 
 def _named(pairs: list[str]) -> dict[str, Any]:
@@ -134,7 +134,9 @@ def _named(pairs: list[str]) -> dict[str, Any]:
     return found
 
 
-def _sorted(named: dict[str, Any], part: type[msgspec.Struct], run: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _sorted(
+    named: dict[str, Any], part: type[msgspec.Struct], run: type[msgspec.Struct]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Knobs of what is trained, and of the run."""
     own: dict[str, Any] = {}
     settings: dict[str, Any] = {}
