@@ -10,16 +10,14 @@ import pytest
 from PIL import Image
 
 from restauro.core.recipe import Recipe
-from restauro.core.registry import DEGRADATIONS, PROPERTIES, SAMPLERS
+from restauro.core.registry import DEGRADATIONS, PROPERTIES, SAMPLERS, Registry
 from restauro.weights.store import shipped_folder
 from tests.cli.conftest import Run
 
 
-@pytest.mark.parametrize(
-    ("command", "registry"), [("properties", PROPERTIES), ("samplers", SAMPLERS), ("degradations", DEGRADATIONS)]
-)
-def test_registries(run: Run, command: str, registry: object) -> None:
-    names = list(registry)  # type: ignore[call-overload]
+@pytest.mark.parametrize("registry", [PROPERTIES, SAMPLERS, DEGRADATIONS], ids=lambda one: one.kind)
+def test_registries(run: Run, registry: Registry) -> None:
+    command, names = {"property": "properties"}.get(registry.kind, f"{registry.kind}s"), registry.names()
     assert [line.split()[0] for line in run(command, "list").out.splitlines()] == names
     assert [one["name"] for one in run(command, "list", "--json").json] == names
     for name in names:
@@ -100,6 +98,8 @@ def test_degrade(run: Run, portraits: Path, tmp_path: Path) -> None:
     assert done.code == 0 and "torn-mask.png" in done.out
     with Image.open(tmp_path / "torn-mask.png") as mask, Image.open(sharp) as picture:
         assert mask.size == picture.size
+    done = run("degrade", sharp, "--chain", "grey+blur:low=2,high=3", "-o", tmp_path / "c.png", "--json")
+    assert [link for link, _ in done.json["done"][0]["drawn"]] == ["grey", "blur"]
     first = run("degrade", sharp, "--seed", "4", "-o", tmp_path / "a.png", "--json").json["done"][0]
     second = run("degrade", sharp, "--seed", "4", "-o", tmp_path / "b.png", "--json").json["done"][0]
     assert first["drawn"] == second["drawn"] and first["mask"] == ""

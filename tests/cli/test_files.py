@@ -80,11 +80,8 @@ def test_two_results_do_not_meet(album: Path, tmp_path: Path) -> None:
 def test_a_place_that_will_not_do_is_said_before_the_work(album: Path, tmp_path: Path) -> None:
     check_free(tmp_path / "new.png", False)
     check_free(album / "a.png", True)
-    for place, said in (
-        (album / "a.png", "exists already"),
-        (album, "is a folder"),
-        (tmp_path / "no" / "x.png", "does not exist"),
-    ):
+    wrong = {album / "a.png": "exists already", album: "is a folder", tmp_path / "no" / "x.png": "does not exist"}
+    for place, said in wrong.items():
         with pytest.raises(OutputError, match=said):
             check_free(place, False)
     with pytest.raises(OutputError, match="cannot be made a folder"):

@@ -97,6 +97,7 @@ def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
         ("properties show", "show which property? `restauro properties list`"),
         ("samplers show eulr", "unknown sampler 'eulr'"),
         ("degrade a.jpg --chain gfpgn", "unknown chain 'gfpgn'; did you mean 'gfpgan'?"),
+        ("degrade a.jpg --chain blur+holees", "unknown chain 'holees'; did you mean 'holes'?"),
         ("models show", "name the weights"),
         ("models list x", "'x' is one argument too many"),
         ("train prior", "train needs --data PICTURES and --out RUN"),

@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, words: Sequence[str]) -> argparse.Namespace | None:
         """The arguments, or None after `--help` was printed."""
-        words = [_plain(word) for word in words]
+        words = _joined([_plain(word) for word in words])
         if {"-h", "--help"} & set(words[: words.index("--")] if "--" in words else words):
             print(self.format_help(), end="")
             return None
@@ -104,6 +104,17 @@ class Parser(argparse.ArgumentParser):
         known = [one for one in self._option_string_actions if one.startswith("--")]
         near = suggest(option, known)
         raise RecipeError(f"unknown option {option}{near if 'did you mean' in near else f'; see {self.prog} --help'}")
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """`--suffix -small` as one word: argparse would take the dash for an option."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] == "--suffix":
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _plain(word: str) -> str:

@@ -14,7 +14,8 @@ from restauro.cli._photo import add_output_options
 from restauro.cli._print import print_json
 from restauro.cli._tally import Tally
 from restauro.core.errors import RecipeError
-from restauro.core.knobs import suggest
+from restauro.core.knobs import parse_settings, suggest
+from restauro.core.registry import DEGRADATIONS
 
 
 class Degrade(Command):
@@ -22,7 +23,8 @@ class Degrade(Command):
         parser.usage = f"{parser.prog} PHOTO... [--chain NAME] [--seed N] [-o OUT]"
         parser.add_argument("photos", nargs="*", metavar="PHOTO", help="photographs, or folders of photographs")
         group = parser.add_argument_group("how")
-        group.add_argument("--chain", default="codeformer", metavar="NAME", help=f"{', '.join(chains())} (default codeformer)")
+        known = f"{', '.join(chains())} (default codeformer), or links like blur:low=4+jpeg (`restauro degradations list`)"
+        group.add_argument("--chain", default="codeformer", metavar="CHAIN", help=known)
         group.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is drawn (default 0)")
         files = parser.add_argument_group("files")
         files.add_argument("-i", "--input", action="extend", nargs="+", metavar="PHOTO", help="the same as PHOTO")
@@ -37,8 +39,7 @@ class Degrade(Command):
         words = [*args.photos, *(args.input or [])]
         if not words:
             raise RecipeError("name at least one photograph: restauro degrade PHOTO...")
-        if args.chain not in chains():
-            raise RecipeError(f"unknown chain {args.chain!r}{suggest(args.chain, chains())}")
+        _check_chain(args.chain)
         if args.seed < 0:
             raise RecipeError("--seed is a whole number of at least 0")
         sources, _ = photographs(words)
@@ -63,6 +64,14 @@ def chains() -> list[str]:
         if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "CHAINS" and isinstance(node.value, ast.Dict):
             return [str(key.value) for key in node.value.keys if isinstance(key, ast.Constant)]
     return []
+
+
+def _check_chain(text: str) -> None:
+    """A named chain, or links joined by plus signs; refused before torch is loaded."""
+    known = [*chains(), *DEGRADATIONS]
+    for name, _ in map(parse_settings, text.split("+")):
+        if name.replace("_", "-") not in known:
+            raise RecipeError(f"unknown chain {name!r}{suggest(name, known)}")
 
 
 def _damage(job: Job, args: argparse.Namespace) -> dict[str, Any]:

@@ -70,7 +70,9 @@ def _tell(source: Path, found: Any) -> None:
     blocks = _grade(damage.blockiness, BLOCKS, "none", "a trace", "visible", "strong")
     contrast = _grade(damage.white - damage.black, RANGE, "badly faded", "faded", "a little flat", "full")
     figures = [
-        ("  sharpness", sharp, f"edges {damage.blur:.1f} px soft"),
+        ("  sharpness", sharp, f"edges {damage.blur:.1f} px soft")
+        if damage.blur < 100
+        else ("  sharpness", "no edges to tell", ""),
         ("  noise", noise, f"{damage.noise:.1f} of 255"),
         ("  JPEG blocks", blocks, f"steps {damage.blockiness:.1f} times as high on the grid"),
         ("  contrast", contrast, f"from {damage.black:.0%} to {damage.white:.0%} of the range"),
