@@ -26,6 +26,14 @@ def test_a_folder_means_its_pictures(album: Path) -> None:
     assert others == 3
 
 
+def test_earlier_results_are_no_photographs(album: Path) -> None:
+    for name in ("a-restored.png", "sky-restored.png"):
+        (album / name).write_bytes(b"x")
+    found, others = photographs([str(album)], "-restored")
+    assert [one.name for one in found] == ["a.png", "b.JPG", "no-suffix", "sky-restored.png"] and others == 3
+    assert album / "a-restored.png" in photographs([str(album / "a-restored.png")], "-restored")[0]
+
+
 def test_a_file_that_was_named_is_kept_whatever_it_is(album: Path) -> None:
     words = [str(album / "letter.pdf"), str(album / "nowhere.jpg"), str(album / "letter.pdf")]
     found, _ = photographs(words)

@@ -21,10 +21,11 @@ class Job(NamedTuple):
     output: Path
 
 
-def photographs(words: Iterable[str]) -> tuple[list[Path], int]:
+def photographs(words: Iterable[str], made: str = "") -> tuple[list[Path], int]:
     """The files that were named and those of the folders that were named, and how many files there are no photographs.
 
-    Hidden files and folders inside folders are passed over. A file that is not there is kept: its own error says so.
+    Hidden files and folders inside folders are passed over, and so are earlier results: a name that ends in `made` and
+    is otherwise another's. A file that is not there is kept: its own error says so.
     """
     found: list[Path] = []
     others = 0
@@ -32,6 +33,8 @@ def photographs(words: Iterable[str]) -> tuple[list[Path], int]:
         path = Path(word)
         if path.is_dir():
             inside = [one for one in sorted(path.iterdir()) if one.is_file() and not one.name.startswith(".")]
+            stems = {one.stem for one in inside}
+            inside = [one for one in inside if not (made and one.stem.endswith(made) and one.stem[: -len(made)] in stems)]
             pictures = [one for one in inside if one.suffix.lower() in SUFFIXES or _looks_like_one(one)]
             if not pictures:
                 raise InputError(f"{path}: there is no picture in this folder", "missing")

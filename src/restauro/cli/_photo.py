@@ -104,7 +104,7 @@ class PhotoCommand(Command):
         if self.mask == "must" and not args.mask:
             raise RecipeError("inpaint needs --mask FILE, white where the picture is missing")
         settings = self._settings(args)
-        sources, others = photographs(words)
+        sources, others = photographs(words, args.suffix or self.made)
         ending = "" if (args.ext or "auto") == "auto" else args.ext.lower().lstrip(".")
         planned = jobs(words, sources, args.output, args.suffix, ending, self.made)
         if others and not args.quiet:

@@ -42,7 +42,7 @@ class Degrade(Command):
         _check_chain(args.chain)
         if args.seed < 0:
             raise RecipeError("--seed is a whole number of at least 0")
-        sources, _ = photographs(words)
+        sources, _ = photographs(words, args.suffix or "-damaged")
         tally, done = Tally(), []
         ending = "" if args.ext in (None, "auto") else args.ext.lower().lstrip(".")
         for job in jobs(words, sources, args.output, args.suffix, ending, "-damaged"):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SIDE = 400
 """Pixels: the demo's portraits are cropped to head and shoulders and reduced to this."""
 CELL = 224
+GROWN = 9
+"""Pixels: the brush over the old photograph's scratches."""
 
 
 class Portrait(NamedTuple):
@@ -97,6 +99,8 @@ def find_portrait(portrait: Portrait) -> Path:
 
 def _portraits(files: list[Path], device: str, bar: Bar) -> Image.Image:
     """A row for each way to damage them; both portraits damaged, restored, and as they were."""
+    from PIL import ImageFilter
+
     from restauro import api
     from restauro.evaluation.sheets import contact_sheet
 
@@ -109,6 +113,8 @@ def _portraits(files: list[Path], device: str, bar: Bar) -> Image.Image:
         for portrait, truth, window, seed in zip(PORTRAITS, truths, windows, way.seeds, strict=True):
             bar.begin(f"{portrait.name}: {way.name}")
             damaged, mask, _ = api.degrade(truth, way.chain, seed=seed)
+            if mask is not None and way.task == "old-photo":  # as a person paints it: the scratches were blurred afterwards
+                mask = mask.filter(ImageFilter.MaxFilter(GROWN))
             result, seconds = _timed(_task(way.task, damaged, mask, device, bar))
             row += [picture.crop(window) for picture in (damaged, result.image, truth)]
             words += ["", f"{seconds:.1f} s", ""]
