@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,9 @@ __all__ = [
     "ship",
     "train",
 ]
+
+
+USES_REFERENCE = {"identity", "colour-statistics"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +157,11 @@ def run(
     """Carry out a recipe on one photograph. mask: any picture of the same size, white where it is missing."""
     photo = source if isinstance(source, Photo) else read(source)
     hidden = None if mask is None else read_mask(mask)
+    recipe = msgspec.structs.replace(recipe, mask_sha256="" if hidden is None else hashlib.sha256(hidden.tobytes()).hexdigest())
+    if reference and not any(want.property in USES_REFERENCE for want in recipe.wants):
+        if recipe.faithful:
+            raise RecipeError("a reference acts through a property: add --want identity")
+        recipe = msgspec.structs.replace(recipe, wants=(*recipe.wants, Want(property="identity", weight=0.2)))
     references = [_reference(one) for one in reference]
     outcome = restore_photograph(
         photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener
@@ -284,7 +293,11 @@ def replay(
         raise InputError(
             f"{place} is not the picture that {path} was made from (SHA-256 {photo.sha256[:12]}, recorded {digest[:12]})"
         )
+    if recipe.mask_sha256 and mask is None:
+        raise InputError(f"{path} was made with a mask: name it with --mask")
     result = run(photo, recipe, mask=mask, device=device, listener=listener)
+    if result.recipe.mask_sha256 != recipe.mask_sha256:
+        raise InputError(f"this is not the mask that {path} was made with")
     return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")
 
 

@@ -308,11 +308,16 @@ def test_pictures_of_a_batch_do_not_bend_each_other() -> None:
         torch.testing.assert_close(one.clean(Estimate(alone, alone), alone, 300).clean, bent[i : i + 1])
 
 
-def test_a_projection_by_half_goes_half_the_way() -> None:
+@pytest.mark.parametrize("steps", [1, 4, 10])
+def test_a_projection_by_half_goes_half_the_way_in_a_whole_walk(steps: int) -> None:
     x = LAB.draw(COUNT, seed=9)
-    all_of_it, half = (
-        CleanGuidance([Wanted(Lightness(), w)], SEEN, BASE).clean(Estimate(x, x), x, 300).clean for w in (1.0, 0.5)
-    )
-    torch.testing.assert_close(half, (x + all_of_it) / 2)
-    beyond = CleanGuidance([Wanted(Lightness(), 5.0)], SEEN, BASE).clean(Estimate(x, x), x, 300).clean
-    torch.testing.assert_close(beyond, all_of_it)
+    schedule = BASE.respace(list(range(300, 300 + steps)))
+
+    def walked(weight: float) -> Tensor:
+        guidance, clean = CleanGuidance([Wanted(Lightness(), weight)], SEEN, schedule), x
+        for t in reversed(range(steps)):
+            clean = guidance.clean(Estimate(clean, clean), clean, t).clean
+        return clean
+
+    torch.testing.assert_close(walked(0.5), (x + walked(1.0)) / 2)
+    torch.testing.assert_close(walked(5.0), walked(1.0))

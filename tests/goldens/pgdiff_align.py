@@ -23,7 +23,9 @@ def paste(case: Case) -> None:
     matrices = [estimate(points, case["template"], "lmeds") for points in case["landmarks"]]
     for row, matrix in enumerate(matrices):
         close(matrix, case["affine"][row], abs=1e-3, what="affine")
-        close(estimate(case["landmarks"][row], case["template"]), case["affine_least_squares"][row], abs=1e-4, what="least squares")
+        close(
+            estimate(case["landmarks"][row], case["template"]), case["affine_least_squares"][row], abs=1e-4, what="least squares"
+        )
         close(inverse(case["affine"][row]) * upscale, case["inverse_affine"][row], abs=1e-4, what="inverse")
         close(warp(case["image"], case["affine"][row], (size, size), border=border), case["crops"][row], abs=2, what="crop")
     restored = [255 - crop for crop in case["crops"]]

@@ -19,14 +19,14 @@ from restauro.cli._tally import Tally
 from restauro.cli._words import faces_in_words, reason_for_nothing
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.knobs import parse_settings
-from restauro.core.recipe import Recipe, Want, parse_want
+from restauro.core.recipe import Recipe, parse_want
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.store import find
 
 if TYPE_CHECKING:
     from restauro.api import Result
 
-INNER = {"task", "system", "faithful", "wants", "published", "version", "sampler", "sampler_knobs"}
+INNER = {"task", "system", "faithful", "wants", "published", "version", "sampler", "sampler_knobs", "mask_sha256"}
 """Fields of a recipe that are no options, or that have one of their own kind."""
 SHORT = {"fidelity": "-w", "upscale": "-s"}
 
@@ -118,10 +118,6 @@ class PhotoCommand(Command):
             settings["sampler"], knobs = args.sampler
             settings |= {"sampler_knobs": knobs} if knobs else {}
             Recipe(sampler=settings["sampler"])
-        if args.reference and not any(want.property == "identity" for want in settings["want"]):
-            if args.faithful:
-                raise RecipeError("--reference acts through a property: add --want identity")
-            settings["want"] = (*(settings["want"] or TASKS[self.task].wants), Want(property="identity"))
         return settings
 
     def _restore_all(self, args: argparse.Namespace, settings: dict[str, Any], planned: list[Job]) -> int:

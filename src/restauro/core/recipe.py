@@ -60,6 +60,7 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     colour: Annotated[Literal["keep", "invent"], Knob("keep: grey and toned photographs stay so; invent: give them colour")] = (
         "keep"
     )
+    mask_sha256: Annotated[str, Knob("SHA-256 of the mask that was used; filled in by the run")] = ""
     force: Annotated[bool, Knob("restore faces that are good already, too")] = False
     version: Annotated[int, Knob("version of this format", ge=1, le=VERSION)] = VERSION
 

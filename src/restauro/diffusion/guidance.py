@@ -47,10 +47,14 @@ class CleanGuidance:
         for prop, weight, fixed in self.wanted:
             target = prop.target_at(self.observed, fixed, x, told)
             if prop.project is not None:
-                clean = clean.lerp(prop.project(clean, target), min(weight, 1.0))
+                clean = clean.lerp(prop.project(clean, target), self._share(weight))
             else:
                 clean = clean - _stride(prop, clean, target, weight * spread)
         return replace(estimate, clean=clean)
+
+    def _share(self, weight: float) -> float:
+        """Of a projection at each step, so that the whole walk imposes `weight` of it, however many steps it has."""
+        return float(1 - (1 - min(weight, 1.0)) ** (1 / len(self.schedule)))
 
     def impose(self, picture: Tensor) -> Tensor:
         """What can be met exactly, met by a picture that no walk has made."""

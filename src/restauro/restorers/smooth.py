@@ -24,7 +24,7 @@ class OnePass:
 
 
 class SmoothRestorer:
-    """Our own: sees the picture with its holes emptied and the mask, and adds its answer to it.
+    """Our own: sees the picture with its holes emptied and the mask.
 
     picture (N, 3, H, W) in [-1, 1]; mask (N, 1, H, W), 1 = missing. H and W are padded to a multiple of `multiple`.
     """
@@ -43,8 +43,13 @@ class SmoothRestorer:
 
 
 def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
-    """(N, 3, H, W): what the network adds to a picture whose holes (mask 1) are empty (0)."""
-    return emptied + network(torch.cat([emptied, mask], 1).contiguous(memory_format=torch.channels_last))
+    """(N, 3, H, W): the network's answer to a picture whose holes (mask 1) are empty (0).
+
+    The clean picture itself, not what to add: behind space-to-depth a narrow network cannot carry the noise of every
+    pixel, which is what it would have to take away (JiT, arXiv 2511.13720).
+    """
+    answer: Tensor = network(torch.cat([emptied, mask], 1).contiguous(memory_format=torch.channels_last))
+    return answer
 
 
 def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
@@ -52,8 +57,10 @@ def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
     passport, _ = find(name)
     if passport.kind != "restorer":
         raise WeightsError(f"{name!r} is a {passport.kind}, not a restorer; `restauro models list` shows what is here")
+    if passport.prediction not in ("", "clean"):
+        raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here answer with the clean picture")
     network = load(name, device)
-    if passport.prediction == "residual" and passport.arguments.get("in_channels") == 4:
+    if passport.architecture == "unet" and passport.arguments.get("in_channels") == 4:
         return SmoothRestorer(network, int(network.multiple))  # type: ignore[arg-type]
     return OnePass(network)
 

@@ -126,7 +126,11 @@ def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bo
     if (out / STATE).exists() and not resume:
         raise RecipeError(f"{out} holds a run already; go on with --resume, or name another folder with --out")
     torch.manual_seed(run.seed)
-    network = objective.build(data).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    try:
+        fresh = objective.build(data)
+    except ValueError as error:
+        raise RecipeError(f"no such network: {error}") from None
+    network = fresh.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     ema = copy.deepcopy(network).requires_grad_(False)
     state = State(network, ema, torch.optim.AdamW(network.parameters(), lr=run.rate, betas=(0.9, 0.99), weight_decay=0.01))
     if resume and (out / STATE).exists():

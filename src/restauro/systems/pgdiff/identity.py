@@ -71,7 +71,7 @@ class IdentityObjective(Knobbed, frozen=True, kw_only=True):
         pictures = held.batch(np.arange(min(128, len(held))))
         rng = np.random.default_rng(7)
         damaged = torch.cat([degrade(one[None], BLIND, rng).picture for one in pictures])
-        a, b = (F.normalize(embedder(to_embedder(x, self.size))) for x in (pictures, damaged))  # type: ignore[operator]
+        a, b = (F.normalize(embedder(to_embedder(x, self.size))) for x in (pictures, damaged))
         cosines = a @ b.T
         same = cosines.diagonal()
         others = cosines[~torch.eye(len(a), dtype=torch.bool)]

@@ -176,7 +176,7 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
             "kind": "restorer",
             "architecture": "unet",
             "arguments": self.arguments(),
-            "prediction": "residual",
+            "prediction": "clean",
         }
 
 

@@ -224,7 +224,8 @@ def _restore(
     references = to_tensor([np.mean(reference, 0)], device) if len(reference) else None
     observed = Observation(pictures, mask=masks, reference=references)
     out = engine.run(recipe, observed, pictures=[job.face.number - 1 for job in jobs], listener=listener)
-    likeness = _likeness(pictures, out)
+    guided = any(want.property == "identity" for want in recipe.wants)  # who guided may not judge
+    likeness = None if guided else _likeness(pictures, out)
     for i, job in enumerate(jobs):
         restored = to_array(out[i])
         if toned != "colour" and recipe.colour == "keep" and recipe.task != "colorize":
