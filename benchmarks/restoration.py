@@ -31,6 +31,7 @@ from restauro.evaluation.sheets import contact_sheet, save_sheet
 from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
 from restauro.evaluation.tables import Column, Table
 from restauro.systems.pgdiff import engine
+from restauro.systems.pgdiff.photograph import fill, to_array, to_tensor
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.store import find
 
@@ -98,7 +99,7 @@ def answer(recipe: Recipe, faces: Faces) -> tuple[Tensor, float]:
 def rows_of(task: str, tuned: dict[str, Any], faces: Faces) -> dict[str, tuple[Tensor, int, float]]:
     """Name -> answer, calls (restorer passes counted; none of these needs a Jacobian), seconds per face."""
     ours = TASKS[task]
-    best = classical(CLASSICAL[task], faces.picture, faces.mask)[tuned["classical"]]  # type: ignore[arg-type]
+    best = classical_answers(faces)[tuned["classical"]]
     found: dict[str, tuple[Tensor, int, float]] = {
         "input": (faces.picture, 0, 0.0),
         f"classical: {tuned['classical']}": (best, 0, 0.0),
@@ -115,6 +116,16 @@ def rows_of(task: str, tuned: dict[str, Any], faces: Faces) -> dict[str, tuple[T
     return found
 
 
+def classical_answers(faces: Faces) -> dict[str, Tensor]:
+    """What OpenCV and scikit-image offer for the task. Old photographs: holes closed from their edges, then denoised."""
+    picture = faces.picture
+    if faces.task == "old-photo" and faces.mask is not None:
+        pairs = zip(picture, faces.mask, strict=True)
+        filled = [fill(to_array(one), mask[0].numpy()) for one, mask in pairs]
+        picture = to_tensor(filled, picture.device)
+    return classical(CLASSICAL[faces.task], picture, faces.mask)  # type: ignore[arg-type]
+
+
 def published(task: str, scale: float, start: float) -> Recipe:
     """The published algorithm at one strength, from pure noise (start 0) or from a warm start."""
     recipe = PUBLISHED[task]
@@ -128,9 +139,7 @@ def tune(count: int, tasks: list[str]) -> None:
     chosen = json.loads(TUNED.read_text()) if TUNED.exists() else {}
     for task in tasks:
         faces = damaged(task, "val", count)
-        methods = {
-            n: judges.primary(a, faces) for n, a in classical(CLASSICAL[task], faces.picture, faces.mask).items() if n != "input"
-        }  # type: ignore[arg-type]
+        methods = {name: judges.primary(picture, faces) for name, picture in classical_answers(faces).items() if name != "input"}
         chosen[task] = {"classical": min(methods, key=methods.__getitem__), "faces": count, "weights": weights_used(task)}
         for name, start in (("noise", 0.0), ("warm", TASKS[task].start)):
             tried = {s: judges.primary(answer(published(task, s, start), faces)[0], faces) for s in SCALES[task]}
