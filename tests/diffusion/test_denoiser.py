@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from restauro.diffusion.codec import Identity
 from restauro.diffusion.denoiser import NetworkDenoiser, Predicts, posterior
 from restauro.diffusion.schedule import NoiseSchedule
 from tests.laboratory import GaussianDenoiser
@@ -73,8 +72,3 @@ def test_fixed_variances() -> None:
     assert variance("fixed_small_clipped", 0)[0].item() == pytest.approx(1e-20)
     assert variance("fixed_large", 4)[0].item() == pytest.approx(SCHEDULE.betas[4])
     assert variance("fixed_small", 4)[0].item() == pytest.approx(variance("fixed_small_clipped", 4)[0].item())
-
-
-def test_the_identity_codec_changes_nothing() -> None:
-    picture = torch.rand(1, 3, 2, 2)
-    assert Identity().decode(Identity().encode(picture)) is picture and Identity.factor == 1
