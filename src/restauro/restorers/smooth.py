@@ -45,11 +45,11 @@ class SmoothRestorer:
 def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
     """(N, 3, H, W): the network's answer to a picture whose holes (mask 1) are empty (0).
 
-    The clean picture itself, not what to add: behind space-to-depth a narrow network cannot carry the noise of every
-    pixel, which is what it would have to take away (JiT, arXiv 2511.13720).
+    The network gives a picture and a gate: how much of the input shines through. Behind space-to-depth a narrow network
+    can carry neither all fine detail of a good input nor the noise of a bad one; with the gate it need not.
     """
-    answer: Tensor = network(torch.cat([emptied, mask], 1).contiguous(memory_format=torch.channels_last))
-    return answer
+    out = network(torch.cat([emptied, mask], 1).contiguous(memory_format=torch.channels_last))
+    return out[:, :3] + out[:, 3:].sigmoid() * emptied
 
 
 def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
@@ -57,10 +57,10 @@ def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
     passport, _ = find(name)
     if passport.kind != "restorer":
         raise WeightsError(f"{name!r} is a {passport.kind}, not a restorer; `restauro models list` shows what is here")
-    if passport.prediction not in ("", "clean"):
-        raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here answer with the clean picture")
+    if passport.prediction not in ("", "clean", "gated"):
+        raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here give a clean or a gated picture")
     network = load(name, device)
-    if passport.architecture == "unet" and passport.arguments.get("in_channels") == 4:
+    if passport.prediction == "gated":
         return SmoothRestorer(network, int(network.multiple))  # type: ignore[arg-type]
     return OnePass(network)
 

@@ -29,7 +29,7 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A name in `restauro.weights.build.BUILDERS`, and the arguments of its constructor."""
     arguments: dict[str, Any] = {}
     prediction: str = ""
-    """A prior's: eps, v, clean or mean. A restorer's: clean, or residual where it is added to the input."""
+    """A prior's: eps, v, clean or mean. A restorer's: clean, or gated (restorers/smooth.py)."""
     variance: str = ""
     """A prior's, in the words of `restauro.diffusion.denoiser`."""
     schedule: str = ""

@@ -36,14 +36,14 @@ def tiny_weights(restauro_home: Path) -> None:
             size=size,
         )
         save(calm(UNet(**prior)), about, imported_folder())
-    restorer = {**SMALL, "in_channels": 4, "time_embedding": False, "space_to_depth": 2}
+    restorer = {**SMALL, "in_channels": 4, "out_channels": 4, "time_embedding": False, "space_to_depth": 2}
     about = Passport(
         name="tiny-restorer",
         what="A tiny restorer.",
         kind="restorer",
         architecture="unet",
         arguments=restorer,
-        prediction="residual",
+        prediction="gated",
     )
     save(calm(UNet(**restorer)), about, imported_folder())
 

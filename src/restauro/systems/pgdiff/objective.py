@@ -124,7 +124,8 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
 class RestorerObjective(Knobbed, frozen=True, kw_only=True):
     """A one-pass network that answers with the middle of all faces the damaged one could be (L1).
 
-    It sees four channels, the picture with its holes emptied and the mask, and learns all of a photograph's damages at
+    It sees four channels, the picture with its holes emptied and the mask, answers with a picture and a gate through
+    which the input may shine, and learns all of a photograph's damages at
     once: blur, noise and compression; lost colour; missing parts; and the three together as in old photographs.
     """
 
@@ -135,7 +136,7 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
     def arguments(self) -> dict[str, Any]:
         return {
             "in_channels": 4,
-            "out_channels": 3,
+            "out_channels": 4,
             "model_channels": self.width,
             "channel_mult": self.mult,
             "num_res_blocks": 1,
@@ -176,7 +177,7 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
             "kind": "restorer",
             "architecture": "unet",
             "arguments": self.arguments(),
-            "prediction": "clean",
+            "prediction": "gated",
         }
 
 
