@@ -25,7 +25,7 @@ from restauro.core.registry import SAMPLERS
 from restauro.degradations.chains import degrade as apply_chain
 from restauro.diffusion.contract import Sampler, Unguided
 from restauro.evaluation.sheets import before_after
-from restauro.photo.damage import Damage, measure
+from restauro.photo.damage import Damage, measure, needs_restoration
 from restauro.photo.faces.align import crop
 from restauro.photo.faces.detect import Face, detect
 from restauro.photo.metadata import provenance, read_fact, read_recipe
@@ -34,7 +34,7 @@ from restauro.photo.read import Source, read
 from restauro.photo.write import write
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.objective import PARTS
-from restauro.systems.pgdiff.photograph import FaceReport, Report, restore_photograph, to_array, to_tensor
+from restauro.systems.pgdiff.photograph import OURS, FaceReport, Frame, Report, restore_photograph, to_array, to_tensor
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.training.data import Pictures
 from restauro.training.data import load as load_pictures
@@ -162,7 +162,7 @@ def run(
         if recipe.faithful:
             raise RecipeError("a reference acts through a property: add --want identity")
         recipe = msgspec.structs.replace(recipe, wants=(*recipe.wants, Want(property="identity", weight=0.2)))
-    references = [_reference(one) for one in reference]
+    references = [_reference(one, Frame.of(recipe.prior)) for one in reference]
     outcome = restore_photograph(
         photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener
     )
@@ -370,9 +370,7 @@ def read_mask(source: Any) -> np.ndarray:
 
 
 def _seen(photo: Photo, face: Face) -> FaceReport:
-    from restauro.photo.damage import needs_restoration
-
-    picture, _ = crop(photo.pixels, face.points, 128, "restauro128")
+    picture, _ = crop(photo.pixels, face.points, 128, OURS)
     needed, why = needs_restoration(picture, face.eye_distance)
     return FaceReport(
         number=face.number,
@@ -383,10 +381,10 @@ def _seen(photo: Photo, face: Face) -> FaceReport:
     )
 
 
-def _reference(source: Source) -> np.ndarray:
+def _reference(source: Source, frame: Frame) -> np.ndarray:
     """The largest face of a reference photograph, aligned."""
     photo = read(source)
     faces = detect(photo.pixels)
     if not faces:
         raise InputError(f"{photo.name}: no face was found in this reference photograph")
-    return crop(photo.pixels, max(faces, key=lambda face: face.eye_distance).points, 128, "restauro128")[0]
+    return crop(photo.pixels, max(faces, key=lambda face: face.eye_distance).points, *frame)[0]

@@ -57,7 +57,7 @@ def test_help_says_which_way_fidelity_goes(run: Run) -> None:
 @pytest.mark.parametrize("name", PHOTO_COMMANDS)
 def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
     said = run(name, "--help").out
-    inner = {"task", "system", "wants", "published", "version", "sampler_knobs"}
+    inner = {"task", "system", "wants", "published", "version", "sampler_knobs", "mask_sha256"}
     dead = COMMANDS.get(name).skip
     for field in Recipe.__struct_fields__:
         shown = re.search(rf"--{field.replace('_', '-')}\b", said) is not None

@@ -41,7 +41,7 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     size: int = 0
     """Side of the training pictures in pixels; 0: any size."""
     face_template: str = ""
-    """ffhq or arcface: how faces must be aligned."""
+    """How faces must be aligned: restauro128, ffhq512 (photo/faces/align.py) or arcface."""
     training_data: str = ""
     pictures_seen: int = 0
     device: str = ""

@@ -192,7 +192,7 @@ def test_defect_16_the_restorer_keeps_a_graph_at_every_step(monkeypatch: pytest.
 
         def forward(self, x: Tensor) -> Tensor:
             seen.append(torch.is_grad_enabled())
-            return x[:, :3] * self.weight
+            return x * self.weight
 
     monkeypatch.setattr(engine, "restorer", lambda name, device: SmoothRestorer(Watching(), 4))
     for recipe in (ours("restore"), published("restore")):
@@ -208,7 +208,7 @@ def test_defect_18_one_size_only() -> None:
     """The size is the prior's own; ours steps by means, not sums, so that a weight holds at every size."""
     assert engine.run(ours("restore", prior="tiny-prior-64"), faces(size=64)).shape[-2:] == (64, 64)
     for height, width in ((20, 28), (33, 47)):
-        assert SmoothRestorer(nn.Conv2d(4, 3, 3, padding=1), 16)(waves(1, 1, height, width).float()).shape[-2:] == (height, width)
+        assert SmoothRestorer(nn.Conv2d(4, 4, 3, padding=1), 16)(waves(1, 1, height, width).float()).shape[-2:] == (height, width)
 
 
 def test_defect_18_the_aspect_ratio_is_destroyed() -> None:

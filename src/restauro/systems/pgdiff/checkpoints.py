@@ -53,7 +53,7 @@ def unet_passport(tensors: Mapping[str, Tensor]) -> Passport:
                 name=f"ffhq{size}",
                 what=f"DifFace's and PGDiff's diffusion prior of aligned {size}-pixel faces",
                 size=size,
-                face_template="ffhq",
+                face_template="ffhq512",
                 training_data=FFHQ,
                 pictures_seen=seen if size == 512 else 0,
                 licence=f"{S_LAB}. Trained on {FFHQ}",
@@ -78,7 +78,7 @@ def restorer_passport(tensors: Mapping[str, Tensor]) -> Passport:
         arguments=timed_restorer_arguments(tensors),
         prediction="clean",
         size=512,
-        face_template="ffhq",
+        face_template="ffhq512",
         training_data=FFHQ,
         licence=f"{S_LAB}. Trained on {FFHQ}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import msgspec
@@ -20,7 +20,7 @@ from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
 from restauro.photo.colour import keep_tone, tone
 from restauro.photo.damage import needs_restoration
-from restauro.photo.faces.align import crop, inverse, moved, resample, template
+from restauro.photo.faces.align import TEMPLATES, crop, inverse, moved, resample, template
 from restauro.photo.faces.detect import Face, detect
 from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.resize import resize
@@ -28,7 +28,8 @@ from restauro.properties.identity import embedder, to_embedder
 from restauro.systems.pgdiff import engine
 from restauro.weights.store import available, find
 
-TEMPLATE = "restauro128"
+OURS = "restauro128"
+"""The template of our own networks, the judge of likeness and of damage among them."""
 BATCH = 16
 """Faces at once: bounds the memory of a school photograph."""
 UNSURE = 0.25
@@ -75,6 +76,20 @@ class Outcome:
     report: Report
 
 
+class Frame(NamedTuple):
+    """How a prior wants its faces: the side of a crop and the template of its five points."""
+
+    size: int
+    template: str
+
+    @classmethod
+    def of(cls, prior: str) -> Frame:
+        passport, _ = find(prior)
+        if passport.face_template not in TEMPLATES:
+            raise RecipeError(f"the prior {prior!r} does not say how faces are aligned for it; use --aligned crops of its own")
+        return cls(passport.size, passport.face_template)
+
+
 @dataclass
 class _Job:
     """One face on its way."""
@@ -108,10 +123,11 @@ def restore_photograph(
     enlarged, big_mask = _enlarge(pixels, mask, recipe.upscale)
     base = enlarged if big_mask is None else fill(enlarged, big_mask)
     toned = tone(pixels)
-    jobs = [_aligned(base, big_mask)] if recipe.aligned else _jobs(base, big_mask, recipe, notices, listener)
+    frame = Frame.of(recipe.prior)
+    jobs = [_aligned(base, big_mask, frame)] if recipe.aligned else _jobs(base, big_mask, recipe, frame, notices, listener)
     chosen = [job for job in jobs if job.verdict == "restored"]
     for first in range(0, len(chosen), BATCH):
-        _restore(chosen[first : first + BATCH], recipe, device, toned, reference, listener)
+        _restore(chosen[first : first + BATCH], recipe, frame, device, toned, reference, listener)
     out, touched = _put_back(enlarged, base, big_mask, chosen, recipe)
     outside = bool((out[~touched] == enlarged[~touched]).all())
     assert outside, "pixels outside the restored regions changed"
@@ -162,18 +178,26 @@ def _enlarge(pixels: np.ndarray, mask: np.ndarray | None, factor: int) -> tuple[
     return resize(pixels, height, width), None if mask is None else resize(mask, height, width)
 
 
-def _aligned(base: np.ndarray, mask: np.ndarray | None) -> _Job:
-    """A picture that is one aligned face of any size: the whole of it is the crop."""
+def _aligned(base: np.ndarray, mask: np.ndarray | None, frame: Frame) -> _Job:
+    """A picture that is one aligned face of any size: all of it is the crop, made square by repeating its edge."""
     height, width = base.shape[:2]
-    scale = 128 / max(height, width)
+    scale = frame.size / max(height, width)
     matrix = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2]])
-    points = moved(template(TEMPLATE), inverse(matrix))
+    points = moved(template(frame.template, frame.size), inverse(matrix))
     face = Face(box=(0.0, 0.0, float(width), float(height)), points=points, score=1.0, number=1)
-    small = None if mask is None else resize(mask, 128, 128)
-    return _Job(face, resize(base, 128, 128), matrix, small, "restored", "aligned crop")
+    small = None if mask is None else resize(_square(mask), frame.size, frame.size)
+    return _Job(face, resize(_square(base), frame.size, frame.size), matrix, small, "restored", "aligned crop")
 
 
-def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: list[str], listener: Listener) -> list[_Job]:
+def _square(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    side = max(height, width)
+    return np.pad(picture, [(0, side - height), (0, side - width), (0, 0)][: picture.ndim], mode="edge")
+
+
+def _jobs(
+    base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, frame: Frame, notices: list[str], listener: Listener
+) -> list[_Job]:
     listener(Event("faces", 0, 0))
     faces = detect(base)
     if not faces:
@@ -184,10 +208,10 @@ def _jobs(base: np.ndarray, mask: np.ndarray | None, recipe: Recipe, notices: li
     middle = min(faces, key=lambda face: _off_centre(face, base), default=None)
     jobs = []
     for face in faces:
-        picture, matrix = crop(base, face.points, 128, TEMPLATE)
-        small = None if mask is None else resample(mask, matrix, (128, 128), border="edge").clip(0, 1)
+        picture, matrix = crop(base, face.points, *frame)
+        small = None if mask is None else resample(mask, matrix, (frame.size, frame.size), border="edge").clip(0, 1)
         job = _Job(face, picture, matrix, small, "restored", "")
-        job.verdict, job.why = _choose(job, recipe, middle)
+        job.verdict, job.why = _choose(job, base, recipe, middle)
         jobs.append(job)
     return jobs
 
@@ -197,7 +221,7 @@ def _off_centre(face: Face, picture: np.ndarray) -> float:
     return float(np.hypot(x + width / 2 - picture.shape[1] / 2, y + height / 2 - picture.shape[0] / 2))
 
 
-def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, str]:
+def _choose(job: _Job, base: np.ndarray, recipe: Recipe, middle: Face | None) -> tuple[Verdict, str]:
     """Which faces are worked on: chosen by the user or in need of it, large and clear enough."""
     face = job.face
     if (recipe.faces and face.number not in recipe.faces) or (recipe.only_center_face and face is not middle):
@@ -208,14 +232,25 @@ def _choose(job: _Job, recipe: Recipe, middle: Face | None) -> tuple[Verdict, st
         return "unclear", face.doubt
     if recipe.task == "inpaint":
         return ("restored", "") if job.mask is not None and (job.mask > 0).any() else ("good", "no hole in it")
-    if recipe.force or recipe.faces or recipe.task == "colorize" or (job.mask is not None and (job.mask > 0).any()):
+    if (
+        recipe.force
+        or recipe.faces
+        or recipe.task in ("colorize", "old-photo")
+        or (job.mask is not None and (job.mask > 0).any())
+    ):
         return "restored", "as asked"
-    needed, why = needs_restoration(job.picture, face.eye_distance)
+    needed, why = needs_restoration(crop(base, face.points, 128, OURS)[0], face.eye_distance)
     return ("restored", why) if needed else ("good", why)
 
 
 def _restore(
-    jobs: list[_Job], recipe: Recipe, device: torch.device, toned: str, reference: Sequence[np.ndarray], listener: Listener
+    jobs: list[_Job],
+    recipe: Recipe,
+    frame: Frame,
+    device: torch.device,
+    toned: str,
+    reference: Sequence[np.ndarray],
+    listener: Listener,
 ) -> None:
     pictures = to_tensor([job.picture for job in jobs], device)
     masks = None
@@ -224,8 +259,9 @@ def _restore(
     references = to_tensor([np.mean(reference, 0)], device) if len(reference) else None
     observed = Observation(pictures, mask=masks, reference=references)
     out = engine.run(recipe, observed, pictures=[job.face.number - 1 for job in jobs], listener=listener)
-    guided = any(want.property == "identity" for want in recipe.wants)  # who guided may not judge
-    likeness = None if guided else _likeness(pictures, out)
+    # who guided may not judge, and the judge knows only our template
+    judged = frame.template == OURS and not any(want.property == "identity" for want in recipe.wants)
+    likeness = _likeness(pictures, out) if judged else None
     for i, job in enumerate(jobs):
         restored = to_array(out[i])
         if toned != "colour" and recipe.colour == "keep" and recipe.task != "colorize":
@@ -250,7 +286,9 @@ def _put_back(
     if recipe.aligned:
         (job,) = jobs
         assert job.restored is not None
-        out = (base + _strength(job) * resize(job.restored - job.picture, *base.shape[:2])).clip(0, 1).astype(np.float32)
+        (height, width), side = base.shape[:2], max(base.shape[:2])
+        change = resize(job.restored - job.picture, side, side)[:height, :width]
+        out = (base + _strength(job) * change).clip(0, 1).astype(np.float32)
         touched = np.ones(out.shape[:2], bool)
     else:
         patches = [Patch(job.restored, job.picture, job.matrix, _strength(job)) for job in jobs if job.restored is not None]
