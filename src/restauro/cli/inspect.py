@@ -15,7 +15,7 @@ from restauro.cli._print import note, print_json, print_table
 from restauro.cli._tally import Tally
 from restauro.core.errors import RecipeError
 
-BLUR, NOISE, BLOCKS, RANGE = (1.2, 1.5, 3), (2, 4, 10), (1.2, 1.5, 2.5), (0.3, 0.5, 0.7)
+BLUR, NOISE, BLOCKS, RANGE = (0.9, 1.5, 3), (2, 4, 10), (1.0, 1.5, 2.5), (0.3, 0.5, 0.7)
 """Limits between the words below; see `restauro.photo.damage.Damage` for what the figures are."""
 LEFT = "would be left alone"
 VERDICTS = {"restored": "would be restored", "good": LEFT, "unclear": LEFT, "small": LEFT}
@@ -74,7 +74,7 @@ def _tell(source: Path, found: Any) -> None:
         if damage.blur < 100
         else ("  sharpness", "no edges to tell", ""),
         ("  noise", noise, f"{damage.noise:.1f} of 255"),
-        ("  JPEG blocks", blocks, f"steps {damage.blockiness:.1f} times as high on the grid"),
+        ("  JPEG blocks", blocks, f"steps of {damage.blockiness:.1f} of 255 on the grid"),
         ("  contrast", contrast, f"from {damage.black:.0%} to {damage.white:.0%} of the range"),
         ("  colour", {"grey": "none", "toned": "one tone"}.get(damage.tone, "yes"), ""),
     ]
