@@ -40,10 +40,10 @@ TUNED = HERE / "tuned.json"
 CLASSICAL = {"restore": "restore", "colorize": "colorize", "inpaint": "inpaint", "old-photo": "denoise"}
 PRIMARY = {"restore": "LPIPS", "colorize": "LPIPS", "inpaint": "hole PSNR", "old-photo": "LPIPS"}
 SCALES = {
-    "restore": (0.02, 0.05, 0.1, 0.3),
-    "colorize": (0.003, 0.01, 0.03, 0.1),
-    "inpaint": (0.01, 0.03, 0.1, 0.3),
-    "old-photo": (0.0005, 0.0015, 0.005, 0.02),
+    "restore": (0.05, 0.1, 0.3),
+    "colorize": (0.01, 0.03, 0.1),
+    "inpaint": (0.01, 0.1, 0.5),
+    "old-photo": (0.0015, 0.01, 0.05),
 }
 """Values of s that are tried, published ones among them."""
 COLUMNS = [
@@ -136,17 +136,17 @@ def published(task: str, scale: float, start: float) -> Recipe:
 def tune(count: int, tasks: list[str]) -> None:
     """Choose the classical method and s per task and start on validation faces; written to tuned.json."""
     judges = Judges()
-    chosen = json.loads(TUNED.read_text()) if TUNED.exists() else {}
     for task in tasks:
         faces = damaged(task, "val", count)
         methods = {name: judges.primary(picture, faces) for name, picture in classical_answers(faces).items() if name != "input"}
-        chosen[task] = {"classical": min(methods, key=methods.__getitem__), "faces": count, "weights": weights_used(task)}
+        chosen: dict[str, Any] = {"classical": min(methods, key=methods.__getitem__), "faces": count, "weights": weights_used(task)}
         for name, start in (("noise", 0.0), ("warm", TASKS[task].start)):
             tried = {s: judges.primary(answer(published(task, s, start), faces)[0], faces) for s in SCALES[task]}
-            chosen[task][name] = min(tried, key=tried.__getitem__)
-            chosen[task][f"{name} tried"] = {str(s): round(value, 4) for s, value in tried.items()}
-            print(task, name, chosen[task][f"{name} tried"], flush=True)
-        TUNED.write_text(json.dumps(chosen, indent=1) + "\n")
+            chosen[name] = min(tried, key=tried.__getitem__)
+            chosen[f"{name} tried"] = {str(s): round(value, 4) for s, value in tried.items()}
+            print(task, name, chosen[f"{name} tried"], flush=True)
+        known = json.loads(TUNED.read_text()) if TUNED.exists() else {}
+        TUNED.write_text(json.dumps(known | {task: chosen}, indent=1) + "\n")
 
 
 def weights_used(task: str) -> dict[str, str]:
