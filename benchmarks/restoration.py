@@ -139,7 +139,11 @@ def tune(count: int, tasks: list[str]) -> None:
     for task in tasks:
         faces = damaged(task, "val", count)
         methods = {name: judges.primary(picture, faces) for name, picture in classical_answers(faces).items() if name != "input"}
-        chosen: dict[str, Any] = {"classical": min(methods, key=methods.__getitem__), "faces": count, "weights": weights_used(task)}
+        chosen: dict[str, Any] = {
+            "classical": min(methods, key=methods.__getitem__),
+            "faces": count,
+            "weights": weights_used(task),
+        }
         for name, start in (("noise", 0.0), ("warm", TASKS[task].start)):
             tried = {s: judges.primary(answer(published(task, s, start), faces)[0], faces) for s in SCALES[task]}
             chosen[name] = min(tried, key=tried.__getitem__)
