@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from restauro.core.recipe import Published, Recipe, Want
 
+SMOOTH = Want(property="smooth-semantics", weight=0.8, knobs={"cutoff": 0.5})
+"""The coarser half of the frequencies stays near the first stage: what is finer is the prior's to tell."""
+
 TASKS: dict[str, Recipe] = {
-    "restore": Recipe(
-        task="restore",
-        start=0.4,
-        wants=(Want(property="smooth-semantics", weight=0.5, knobs={"cutoff": 0.15}),),
-    ),
-    "colorize": Recipe(
-        task="colorize",
-        start=0.3,
-        wants=(Want(property="lightness", knobs={"weights": "luma"}),),
-    ),
+    "restore": Recipe(task="restore", start=0.2, wants=(SMOOTH,)),
+    "colorize": Recipe(task="colorize", start=0.2, wants=(Want(property="lightness"),)),
     "inpaint": Recipe(
-        task="inpaint",
-        start=0.6,
-        wants=(Want(property="known-region"),),
+        task="inpaint", start=0.4, wants=(Want(property="known-region"),), sampler="ddim", sampler_knobs={"eta": 1.0}
     ),
-    "old-photo": Recipe(
-        task="old-photo",
-        start=0.4,
-        wants=(Want(property="smooth-semantics", weight=0.5, knobs={"cutoff": 0.15}),),
-    ),
+    "old-photo": Recipe(task="old-photo", start=0.2, wants=(SMOOTH,)),
 }
-"""Ours: guidance on the clean estimate, warm start from the first stage, ten calls."""
+"""Ours: guidance on the clean estimate, warm start from the first stage, ten calls. Chosen on validation faces by LPIPS,
+for inpainting by the PSNR inside the hole; with more noise at the start faces are sharper and less like themselves."""
 
 SCALES = {"restore": 0.1, "colorize": 0.01, "inpaint": 0.01, "old-photo": 0.0015}
 """The published strengths. The released code's default is 0.1 for all, 10 to 67 times what its authors recommend."""
