@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SIDE = 400
 """Pixels: the demo's portraits are cropped to head and shoulders and reduced to this."""
 CELL = 224
-GROWN = 9
+GROWN = 5
 """Pixels: the brush over the old photograph's scratches."""
 
 
@@ -44,6 +44,10 @@ PORTRAITS = (
 )
 
 
+OLD = "grey:sepia=0.5+fade:low=0.6+scratches:width=8,most=5,dust=12+blur:high=5+downsample:high=4+noise:high=12+jpeg:low=60"
+"""A photograph of the thirties that was kept in a drawer."""
+
+
 class Way(NamedTuple):
     """A way to damage a portrait and the task that undoes it. seeds: one a portrait, for damage on the face but not total."""
 
@@ -56,8 +60,8 @@ class Way(NamedTuple):
 WAYS = (
     Way("blurred, noisy, compressed", "codeformer", "restore", (11, 36)),
     Way("colour lost", "grey", "colorize", (0, 0)),
-    Way("torn", "holes", "inpaint", (12, 11)),
-    Way("old photograph", "old-photo", "old-photo", (37, 3)),
+    Way("torn", "holes:width=50,kind=strokes", "inpaint", (1, 2)),
+    Way("old photograph", OLD, "old-photo", (8, 0)),
 )
 
 
