@@ -40,7 +40,7 @@ TUNED = HERE / "tuned.json"
 CLASSICAL = {"restore": "restore", "colorize": "colorize", "inpaint": "inpaint", "old-photo": "denoise"}
 PRIMARY = {"restore": "LPIPS", "colorize": "LPIPS", "inpaint": "hole PSNR", "old-photo": "LPIPS"}
 SCALES = {
-    "restore": (0.1, 0.3, 1.0, 3.0),
+    "restore": (0.1, 3.0, 10.0, 30.0),
     "colorize": (0.01, 0.1, 0.3, 1.0),
     "inpaint": (0.01, 0.1, 0.5, 1.0),
     "old-photo": (0.0015, 0.01, 0.05, 0.3),
