@@ -26,6 +26,8 @@ def classical(
 ) -> dict[str, Tensor]:
     """Every classical answer to one task, by name; "input" is doing nothing (of "upscale": bicubic).
 
+    A method that gives up on one of the pictures (a hole too large to solve for) is left out for all.
+
     picture: (N, 3, H, W) in [-1, 1]; so are the answers. mask: (N or 1, 1, H, W), 1 = missing ("inpaint").
     size: (height, width) of the answer ("upscale").
     """
@@ -42,7 +44,7 @@ def classical(
         for name, answer in _TASKS[task](rgb, hole, size):
             level = answer.astype(np.float32) / (255 if answer.dtype == np.uint8 else 1)
             answers.setdefault(name, []).append(torch.from_numpy(np.clip(level, 0, 1)).permute(2, 0, 1) * 2 - 1)
-    return {name: torch.stack(batch).to(picture) for name, batch in answers.items()}
+    return {name: torch.stack(batch).to(picture) for name, batch in answers.items() if len(batch) == len(picture)}
 
 
 def _denoise(rgb: Array, hole: Array | None, size: tuple[int, int] | None) -> Iterator[tuple[str, Array]]:
