@@ -149,7 +149,7 @@ def test_defect_11_lightness_is_not_how_grey_pictures_are_made() -> None:
     assert prop.distance(colour, prop.target(Observation(print_))) < 1e-12
     mean = Lightness(weights="mean")
     assert mean.distance(colour, mean.target(Observation(print_))) > 1e-3
-    assert TASKS["colorize"].wants[0].knobs == {"weights": "luma"}
+    assert engine.property_of(TASKS["colorize"].wants[0]) == Lightness(weights="luma")
     found = engine.run(ours("colorize"), Observation(print_.float().expand(1, 3, 16, 16).repeat(1, 1, 2, 2)))
     assert found.abs().max() <= 1
 

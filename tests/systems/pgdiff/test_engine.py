@@ -120,7 +120,7 @@ def test_ours_guides_the_estimate_and_the_published_the_step(task: str) -> None:
     theirs = engine.guidance_of(published(task), observed, schedule)
     assert isinstance(theirs, PublishedGuidance) and not theirs.keeps_noise
     assert theirs.scale == PUBLISHED[task].published.scale  # type: ignore[union-attr]
-    assert TASKS[task].sampler == "dpmpp-2m" and PUBLISHED[task].sampler == "ancestral"
+    assert TASKS[task].sampler != PUBLISHED[task].sampler == "ancestral"
     assert not torch.equal(engine.run(ours(task), faces()), engine.run(published(task), faces()))
 
 
