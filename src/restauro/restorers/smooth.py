@@ -11,16 +11,22 @@ from restauro.weights.store import find, load
 
 
 class OnePass:
-    """A network that sees the picture alone, such as an imported RRDB file. Holes are shown to it as they are."""
+    """A network that sees the picture alone, such as an imported RRDB file. Holes are shown to it as they are.
 
-    tiles = True
+    range: the values of black and white as the network was trained; pictures outside are in [-1, 1].
+    """
 
-    def __init__(self, network: nn.Module, scale: int = 1, multiple: int = 4):
-        self.network, self.scale, self.multiple = network, scale, multiple
+    scale, tiles = 1, True
+
+    def __init__(self, network: nn.Module, range: tuple[float, float] = (-1.0, 1.0), multiple: int = 4):
+        self.network, self.range, self.multiple = network, range, multiple
 
     @torch.no_grad()
     def __call__(self, picture: Tensor, *, mask: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
-        return unpad(self.network(pad(picture, self.multiple)), picture, self.scale)
+        black, white = self.range
+        gain = (white - black) / 2
+        answer: Tensor = self.network(pad((picture + 1) * gain + black, self.multiple))
+        return unpad((answer - black) / gain - 1, picture)
 
 
 class SmoothRestorer:
@@ -39,7 +45,7 @@ class SmoothRestorer:
         mask = torch.zeros_like(picture[:, :1]) if mask is None else mask
         emptied = picture * (1 - mask)
         answer = smooth_answer(self.network, pad(emptied, self.multiple), pad(mask, self.multiple))
-        return unpad(answer, picture, 1).clamp(-1, 1)
+        return unpad(answer, picture).clamp(-1, 1)
 
 
 def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
@@ -59,10 +65,12 @@ def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
         raise WeightsError(f"{name!r} is a {passport.kind}, not a restorer; `restauro models list` shows what is here")
     if passport.prediction not in ("", "clean", "gated"):
         raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here give a clean or a gated picture")
+    if passport.architecture == "rrdb-timed":
+        raise WeightsError(f"{name!r} also wants the noisy state at every step; as a first stage use 'face-restorer'")
     network = load(name, device)
     if passport.prediction == "gated":
         return SmoothRestorer(network, int(network.multiple))  # type: ignore[arg-type]
-    return OnePass(network)
+    return OnePass(network, passport.range)
 
 
 def pad(picture: Tensor, multiple: int) -> Tensor:
@@ -72,6 +80,5 @@ def pad(picture: Tensor, multiple: int) -> Tensor:
     return F.pad(picture, (0, extra[0], 0, extra[1]), mode="replicate") if any(extra) else picture
 
 
-def unpad(answer: Tensor, picture: Tensor, scale: int) -> Tensor:
-    height, width = picture.shape[-2:]
-    return answer[..., : height * scale, : width * scale]
+def unpad(answer: Tensor, picture: Tensor) -> Tensor:
+    return answer[..., : picture.shape[-2], : picture.shape[-1]]
