@@ -37,6 +37,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The noise schedule of the training, by its origin (`restauro.diffusion.betas`), and its length."""
     condition: list[float] = []
     """What a prior with conditions is told when sampling."""
+    observes: bool = False
+    """A prior's: further input channels may show it the damaged picture (systems/pgdiff/observed.py)."""
     range: tuple[float, float] = (-1.0, 1.0)
     size: int = 0
     """Side of the training pictures in pixels; 0: any size."""

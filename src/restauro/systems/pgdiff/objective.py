@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
+from restauro.diffusion.contract import Observation
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
-from restauro.restorers.smooth import smooth_answer
+from restauro.restorers.smooth import OnePass, SmoothRestorer, restorer, smooth_answer
 from restauro.systems.pgdiff.identity import IdentityObjective
+from restauro.systems.pgdiff.observed import CHANNELS, channels
 from restauro.systems.pgdiff.practice import DAMAGES, damage
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures
@@ -33,6 +36,9 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
 
     Loss: squared error / max(sigma, 0.1)^2 with sigma = sqrt(1 - abar): the v-loss, bounded. Levels: ln of the
     noise-to-signal ratio is normal, so that most of the training lies where warm-started recipes sample.
+
+    With `told` it is an amortised posterior as well (Palette, arXiv 2111.05826): further input channels show it, for that
+    share of the pictures, a damaged version and the first stage's answer to it; zeros there tell nothing.
     """
 
     width: Annotated[int, Knob("channels that `mult` multiplies", ge=8)] = 64
@@ -43,10 +49,12 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
     far: Annotated[float, Knob("share of levels drawn uniformly from the noisier half of the schedule", ge=0, le=1)] = 0.06
     predicts: Annotated[Literal["clean", "v"], Knob("what the network answers with")] = "clean"
     dropout: Annotated[float, Knob("dropout", ge=0, le=1)] = 0.0
+    told: Annotated[float, Knob("share of pictures whose damaged version is shown; 0: no input for it", ge=0, le=1)] = 0.65
+    first_stage: Annotated[str, Knob("restorer whose answer is shown beside the damaged version")] = "face-restorer"
 
     def arguments(self) -> dict[str, Any]:
         return {
-            "in_channels": 3,
+            "in_channels": 3 + (CHANNELS if self.told else 0),
             "out_channels": 3,
             "model_channels": self.width,
             "channel_mult": self.mult,
@@ -70,14 +78,33 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         told = torch.from_numpy(sharp * (rng.random(len(index)) >= 0.1)).float()
         conditions = torch.cat([parameters, told[:, None]], 1)
         timesteps = self.timesteps(len(pictures), rng)
-        return self.error(network, pictures, timesteps, conditions, torch_generator(rng)).mean()
+        shown = self.shown(pictures, rng, self.told)
+        return self.error(network, pictures, timesteps, conditions, shown, torch_generator(rng)).mean()
+
+    def shown(self, pictures: Tensor, rng: np.random.Generator, share: float, kind: str | None = None) -> Tensor | None:
+        """The observation's channels of a damaged version of each picture, zeros for all but a share of them."""
+        if not self.told:
+            return None
+        out = pictures.new_zeros(len(pictures), CHANNELS, *pictures.shape[2:])
+        chosen = np.flatnonzero(rng.random(len(pictures)) < share)
+        if len(chosen):
+            damaged, masks = (torch.cat(part) for part in zip(*(damage(pictures[i][None], rng, kind) for i in chosen), strict=True))
+            restored = _first_stage(self.first_stage)(damaged, mask=masks)
+            out[torch.from_numpy(chosen)] = channels(Observation(damaged, mask=masks, restored=restored))
+        return out
 
     def timesteps(self, n: int, rng: np.random.Generator) -> np.ndarray:
         near = SCHEDULE.t_of_sigma(np.exp(rng.normal(self.level_mean, self.level_spread, n)))
         return np.where(rng.random(n) < self.far, rng.uniform(0.5, 1, n) * (len(SCHEDULE) - 1), near)
 
     def error(
-        self, network: nn.Module, pictures: Tensor, t: np.ndarray, conditions: Tensor, generator: torch.Generator
+        self,
+        network: nn.Module,
+        pictures: Tensor,
+        t: np.ndarray,
+        conditions: Tensor,
+        shown: Tensor | None,
+        generator: torch.Generator,
     ) -> Tensor:
         """(N,) weighted squared errors."""
         ratio = torch.from_numpy(SCHEDULE.sigma(t)).float()
@@ -85,12 +112,13 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         noise = torch.randn(pictures.shape, generator=generator)
         signal, spread = abar.sqrt()[:, None, None, None], (1 - abar).sqrt()[:, None, None, None]
         x = signal * pictures + spread * noise
-        out = network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(t).float(), conditions=conditions)
+        seen = x if shown is None else torch.cat([x, shown], 1)
+        out = network(seen.contiguous(memory_format=torch.channels_last), torch.from_numpy(t).float(), conditions=conditions)
         clean = signal * x - spread * out if self.predicts == "v" else out
         return (clean - pictures).square().mean((1, 2, 3)) / (1 - abar).clamp(min=0.01)
 
     def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
-        """Denoising PSNR of held-out faces at four noise-to-signal ratios."""
+        """Denoising PSNR of held-out faces at four noise-to-signal ratios, told nothing and told a blurred version."""
         pictures = held.batch(np.arange(min(64, len(held))))
         conditions = torch.zeros(len(pictures), PARAMETERS + 1)
         conditions[:, -1] = float(sharpness_condition(np.array(SHARP)))
@@ -98,8 +126,12 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         for sigma in (0.1, 0.3, 1.0, 3.0):
             t = np.full(len(pictures), float(SCHEDULE.t_of_sigma(sigma)))
             weight = 1 / max(1 - 1 / (1 + sigma**2), 0.01)
-            error = self.error(network, pictures, t, conditions, torch.Generator().manual_seed(7)) / weight
-            found[f"denoising PSNR at sigma {sigma:g}"] = float((10 * torch.log10(4 / error)).mean())
+            for words, share in (("", 0.0), (", told", 1.0)):
+                if share and not self.told:
+                    continue
+                shown = self.shown(pictures, np.random.default_rng(7), share, "blind")
+                error = self.error(network, pictures, t, conditions, shown, torch.Generator().manual_seed(7)) / weight
+                found[f"denoising PSNR at sigma {sigma:g}{words}"] = float((10 * torch.log10(4 / error)).mean())
         return found
 
     def shipped(self, network: nn.Module) -> nn.Module:
@@ -118,6 +150,7 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
             "schedule": "openai-linear",
             "steps": len(SCHEDULE),
             "condition": condition,
+            "observes": bool(self.told),
         }
 
 
@@ -179,6 +212,11 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
             "arguments": self.arguments(),
             "prediction": "gated",
         }
+
+
+@cache
+def _first_stage(name: str) -> OnePass | SmoothRestorer:
+    return restorer(name, torch.device("cpu"))
 
 
 def balance(data: Pictures) -> np.ndarray:
