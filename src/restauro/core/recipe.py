@@ -36,10 +36,13 @@ class Published(Knobbed, frozen=True, kw_only=True):
 class Recipe(Knobbed, frozen=True, kw_only=True):
     """A validated composition of prior, properties, sampler and restorer."""
 
-    task: Annotated[Literal["restore", "colorize", "inpaint", "old-photo"], Knob("what is done")] = "restore"
+    task: Annotated[
+        Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo"], Knob("what is done")
+    ] = "restore"
     system: Annotated[Literal["pgdiff"], Knob("which system does it")] = "pgdiff"
     faithful: Annotated[bool, Knob("the published algorithm, defects included")] = False
     prior: Annotated[str, Knob("weights of the prior")] = "face-prior"
+    told: Annotated[bool, Knob("show the damaged picture to a prior that can look at it")] = True
     restorer: Annotated[str, Knob("weights of the first stage")] = "face-restorer"
     sampler: Annotated[str, Knob("how to walk from noise to picture")] = "dpmpp-2m"
     sampler_knobs: Annotated[dict[str, Any], Knob("the sampler's own knobs")] = {}

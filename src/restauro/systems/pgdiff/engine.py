@@ -24,23 +24,32 @@ from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff.guidance import RULES, WEIGHTS, PublishedGuidance
+from restauro.systems.pgdiff.observed import CHANNELS, channels
 from restauro.weights.store import find, load
 
 LEAST_SIGMA = 0.03
 """Below this the walk would change less than a level of 8 bits."""
 
 
-def prior(name: str, device: torch.device) -> NetworkDenoiser:
-    """A prior by the name of its weights, on its training schedule, told to draw unaugmented sharp pictures."""
+def prior(name: str, device: torch.device, observed: Observation | None = None) -> NetworkDenoiser:
+    """A prior by the name of its weights, on its training schedule, told to draw unaugmented sharp pictures.
+
+    observed: shown to a prior that can look at the damaged picture; the others take no notice.
+    """
     passport, _ = find(name)
     if passport.kind != "prior":
         raise WeightsError(f"{name!r} is a {passport.kind}, not a prior; `restauro models list` shows what is here")
     network = load(name, device)
     told = torch.tensor([passport.condition], device=device) if passport.condition else None
     dtype = choose_dtype(device)
-    channels, size = int(passport.arguments["in_channels"]), passport.size
+    size = passport.size
+    shape = (int(passport.arguments["in_channels"]) - CHANNELS * passport.observes, size, size)
+    shown = None
+    if passport.observes:
+        shown = torch.zeros(1, CHANNELS, size, size, device=device) if observed is None else channels(observed)
 
     def call(x: Tensor, timesteps: Tensor) -> Tensor:
+        x = x if shown is None else torch.cat([x, shown.expand(len(x), -1, -1, -1)], 1)
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
             out = network(x, timesteps) if told is None else network(x, timesteps, conditions=told)
@@ -48,23 +57,33 @@ def prior(name: str, device: torch.device) -> NetworkDenoiser:
 
     schedule = NoiseSchedule.named(passport.schedule, passport.steps or 1000)
     variance = passport.variance or "fixed_small"
-    return NetworkDenoiser(call, schedule, (channels, size, size), predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
+    return NetworkDenoiser(call, schedule, shape, predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
 
 
 @torch.no_grad()
-def run(recipe: Recipe, observed: Observation, *, pictures: Sequence[int] | None = None, listener: Listener = silent) -> Tensor:
-    """Restored faces (N, 3, S, S) in [-1, 1]; `pictures` are the indices that seed each face's noise (default 0..N-1).
+def run(
+    recipe: Recipe,
+    observed: Observation,
+    *,
+    pictures: Sequence[int] | None = None,
+    seeds: Sequence[int] | None = None,
+    listener: Listener = silent,
+) -> Tensor:
+    """Restored faces (N, 3, S, S) in [-1, 1].
+
+    pictures: the indices that, with the seed, decide each face's noise (default 0..N-1); seeds: one a face instead of
+    the recipe's, for variants in one batch.
 
     observed.picture: (N, 3, S, S) aligned to the prior's template, S the prior's size. Raises RecipeError for what
     cannot be combined, WeightsError when weights are missing.
     """
     device, n = observed.picture.device, len(observed.picture)
-    denoiser = prior(recipe.prior, device)
-    if observed.picture.shape[1:] != denoiser.shape:
-        raise RecipeError(f"the prior {recipe.prior!r} works on {denoiser.shape}, not on {tuple(observed.picture.shape[1:])}")
     if observed.restored is None:
         observed = replace(observed, restored=restorer(recipe.restorer, device)(observed.picture, mask=observed.mask))
-    noise = PictureNoise(recipe.seed, range(n) if pictures is None else pictures, denoiser.shape, device)
+    denoiser = prior(recipe.prior, device, observed if recipe.told and not recipe.faithful else None)
+    if observed.picture.shape[1:] != denoiser.shape:
+        raise RecipeError(f"the prior {recipe.prior!r} works on {denoiser.shape}, not on {tuple(observed.picture.shape[1:])}")
+    noise = PictureNoise(seeds or recipe.seed, pictures or range(n), denoiser.shape, device)
     out = _walk(recipe, observed, denoiser, noise, listener)
     if not torch.isfinite(out).all():
         if recipe.faithful:

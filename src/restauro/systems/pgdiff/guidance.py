@@ -83,6 +83,7 @@ def published_loss(wanted: Sequence[Wanted], clean: Tensor, targets: Sequence[Ta
 
 WEIGHTS: dict[str, list[tuple[str, float, dict[str, str | bool]]]] = {
     "restore": [("smooth-semantics", 1.0, {})],
+    "reference": [("smooth-semantics", 1.0, {}), ("identity", 25.0, {"loss": "mse"})],
     "colorize": [("lightness", 1.0, {"weights": "mean"}), ("colour-statistics", 0.05, {})],
     "inpaint": [("known-region", 1.0, {"soft": False})],
     "old-photo": [("lightness", 1.0, {"weights": "mean", "of": "restored"}), ("colour-statistics", 0.5, {})],
@@ -91,6 +92,7 @@ WEIGHTS: dict[str, list[tuple[str, float, dict[str, str | bool]]]] = {
 
 RULES: dict[str, Literal["mean-shift", "dynamic", "dynamic-per-channel"]] = {
     "restore": "mean-shift",
+    "reference": "mean-shift",
     "colorize": "dynamic-per-channel",
     "inpaint": "dynamic",
     "old-photo": "dynamic-per-channel",
