@@ -23,7 +23,6 @@ from torch import Tensor
 from benchmarks.faces import SHARED, Faces, damaged
 from benchmarks.judge import identity_judge
 from restauro.core.recipe import Recipe
-from restauro.diffusion.contract import Observation
 from restauro.evaluation.classical import classical
 from restauro.evaluation.lpips import lpips
 from restauro.evaluation.metrics import masked_psnr, psnr, sharpness, ssim
@@ -90,9 +89,8 @@ def answer(recipe: Recipe, faces: Faces) -> tuple[Tensor, float]:
     began = time.perf_counter()
     parts = []
     for begin in range(0, len(faces.clean), BATCH):
-        part = faces.part(begin, begin + BATCH)
-        pictures = range(begin, begin + len(part.clean))
-        parts.append(engine.run(recipe, Observation(part.picture, mask=part.mask), pictures=pictures))
+        pictures = range(begin, min(begin + BATCH, len(faces.clean)))
+        parts.append(engine.run(recipe, faces.observed(begin, begin + BATCH), pictures=pictures))
     return torch.cat(parts), (time.perf_counter() - began) / len(faces.clean)
 
 
