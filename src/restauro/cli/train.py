@@ -1,4 +1,4 @@
-"""Train a part of a system on pictures of your own: prior, restorer or identity."""
+"""Train a part of a system on pictures of your own: prior, restorer, identity or critic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATE = "state.pt"
 class Train(Command):
     def arguments(self, parser: Parser) -> None:
         parser.usage = f"{parser.prog} PART --data PICTURES --out RUN [--minutes M] [--resume] [--ship NAME --about TEXT]"
-        parser.add_argument("part", metavar="PART", help="prior, restorer or identity")
+        parser.add_argument("part", metavar="PART", help="prior, restorer, identity or critic")
         data = parser.add_argument_group("pictures")
         data.add_argument("--data", metavar="DIR", help="a folder of pictures or of WebDataset tars, or one tar")
         data.add_argument("--held", metavar="DIR", help="held-out pictures for the scores (default: a twentieth of --data)")

@@ -19,6 +19,7 @@ BUILDERS = {
     "rrdb": "restauro.networks.rrdb:RRDBNet",
     "rrdb-timed": "restauro.networks.rrdb:TimedRestorer",
     "iresnet": "restauro.networks.iresnet:IResNet",
+    "patchgan": "restauro.networks.patchgan:PatchGAN",
 }
 """Architecture in a passport -> module:class, imported when asked for."""
 

@@ -1,4 +1,4 @@
-"""What PGDiff trains: the face prior and the smooth restorer."""
+"""What PGDiff trains: the face prior and the smooth restorer; identity.py and critic.py have the other two."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from restauro.diffusion.contract import Observation
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
 from restauro.restorers.smooth import OnePass, SmoothRestorer, restorer, smooth_answer
+from restauro.systems.pgdiff.critic import CriticObjective
 from restauro.systems.pgdiff.identity import IdentityObjective
 from restauro.systems.pgdiff.observed import CHANNELS, channels
-from restauro.systems.pgdiff.practice import DAMAGES, damage
+from restauro.systems.pgdiff.practice import DAMAGES, balance, damage
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -88,7 +89,8 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         out = pictures.new_zeros(len(pictures), CHANNELS, *pictures.shape[2:])
         chosen = np.flatnonzero(rng.random(len(pictures)) < share)
         if len(chosen):
-            damaged, masks = (torch.cat(part) for part in zip(*(damage(pictures[i][None], rng, kind) for i in chosen), strict=True))
+            pairs = [damage(pictures[i][None], rng, kind) for i in chosen]
+            damaged, masks = (torch.cat(part) for part in zip(*pairs, strict=True))
             restored = _first_stage(self.first_stage)(damaged, mask=masks)
             out[torch.from_numpy(chosen)] = channels(Observation(damaged, mask=masks, restored=restored))
         return out
@@ -219,16 +221,10 @@ def _first_stage(name: str) -> OnePass | SmoothRestorer:
     return restorer(name, torch.device("cpu"))
 
 
-def balance(data: Pictures) -> np.ndarray:
-    """(n,) how often each picture is drawn: sharp ones and women, who are few in the usual collections, more often."""
-    sharp = np.array([record.get("sharp", 300.0) for record in data.records])
-    women = np.array([str(record.get("gender", "")).startswith("f") for record in data.records])
-    return np.clip(sharp / 300.0, 0.6, 2.5) * np.where(women, 2.2, 1.0)
-
-
-PARTS: dict[str, type[PriorObjective] | type[RestorerObjective] | type[IdentityObjective]] = {
+PARTS: dict[str, type[PriorObjective] | type[RestorerObjective] | type[IdentityObjective] | type[CriticObjective]] = {
     "prior": PriorObjective,
     "restorer": RestorerObjective,
     "identity": IdentityObjective,
+    "critic": CriticObjective,
 }
 """What `restauro train` can train, by the word a user types."""

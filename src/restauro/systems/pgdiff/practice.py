@@ -1,4 +1,4 @@
-"""The damages that PGDiff's networks practise on, and how often."""
+"""What PGDiff's networks practise on: which damages and which pictures, and how often."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from restauro.degradations.fade import Fade
 from restauro.degradations.grey import Grey
 from restauro.degradations.holes import Holes
 from restauro.degradations.scratches import Scratches
+from restauro.training.data import Pictures
 
 DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
 """Kinds of damage and their shares."""
@@ -35,3 +36,10 @@ def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -
     told = kind == "holes" or rng.random() < 0.6  # thin scratches are not always known
     mask = mask if told else torch.zeros_like(mask)
     return damaged.picture * (1 - mask), mask
+
+
+def balance(data: Pictures) -> np.ndarray:
+    """(n,) how often each picture is drawn: sharp ones and women, who are few in the usual collections, more often."""
+    sharp = np.array([record.get("sharp", 300.0) for record in data.records])
+    women = np.array([str(record.get("gender", "")).startswith("f") for record in data.records])
+    return np.clip(sharp / 300.0, 0.6, 2.5) * np.where(women, 2.2, 1.0)

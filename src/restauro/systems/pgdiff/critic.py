@@ -1,0 +1,136 @@
+"""The critic: tells sharp faces from what our own chain makes of damaged ones (PGDiff's adversarial guidance)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restauro.core.knobs import Knob, Knobbed
+from restauro.degradations._base import filter2d
+from restauro.degradations.blur import gaussian_kernel
+from restauro.diffusion.contract import Observation
+from restauro.networks.patchgan import PatchGAN
+from restauro.restorers.smooth import OnePass, SmoothRestorer, restorer
+from restauro.systems.pgdiff.engine import prior
+from restauro.systems.pgdiff.practice import balance, damage
+from restauro.training.augment import augment
+from restauro.training.data import Pictures
+from restauro.training.objective import torch_generator
+
+CPU = torch.device("cpu")
+LEVELS = (0.15, 0.8)
+"""Noise (sigma) from which the prior's estimates are made: those of a warm-started walk."""
+
+
+class CriticObjective(Knobbed, frozen=True, kw_only=True):
+    """A PatchGAN on the logistic loss. Real: sharp faces. False: what guidance will show it of the same faces, damaged.
+
+    That is the first stage's answers, also sharpened or blended with the truth by a part, and the prior's one-call estimates
+    from noise over those. The penalty on the gradient, on both sides (R1 and R2: Mescheder et al. 2018, arXiv 1801.04406),
+    is what makes the gradient usable: an unbounded critic paints its own patterns.
+    """
+
+    width: Annotated[int, Knob("channels of the first layer", ge=4)] = 24
+    layers: Annotated[int, Knob("layers that halve the size", ge=1, le=5)] = 3
+    penalty: Annotated[float, Knob("weight of the squared gradient of a picture's mean logit", ge=0)] = 5.0
+    veil: Annotated[float, Knob("largest noise laid over both sides", ge=0, le=1)] = 0.06
+    least_sharp: Annotated[float, Knob("Laplacian variance under which a training face is hardly drawn", ge=0)] = 300.0
+    first_stage: Annotated[str, Knob("restorer whose answers are false")] = "face-restorer"
+    prior: Annotated[str, Knob("prior whose estimates are false")] = "face-prior"
+
+    def arguments(self) -> dict[str, Any]:
+        return {"in_channels": 3, "width": self.width, "layers": self.layers, "norm": "none"}
+
+    def build(self, data: Pictures) -> nn.Module:
+        return PatchGAN(**self.arguments())
+
+    def weights(self, data: Pictures) -> np.ndarray:
+        sharp = np.array([record.get("sharp", self.least_sharp) for record in data.records])
+        return balance(data) * np.where(sharp >= self.least_sharp, 1.0, 0.05)
+
+    def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
+        real, _ = augment(pictures, rng)
+        false = torch.cat(self.falsified(real, rng))
+        generator = torch_generator(rng)
+        loss = torch.zeros(())
+        for side, sign in ((real, -1), (false, 1)):
+            side = self._veiled(side, rng, generator).contiguous(memory_format=torch.channels_last)
+            loss = loss + F.softplus(sign * network(side)).mean() + self.penalty * steepness(network, side[::4])
+        return loss
+
+    def _veiled(self, pictures: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Tensor:
+        strength = torch.from_numpy(rng.uniform(0, self.veil, (len(pictures), 1, 1, 1))).float()
+        return pictures + strength * torch.randn(pictures.shape, generator=generator)
+
+    @torch.no_grad()
+    def falsified(self, real: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """What the chain makes of damaged versions of real faces: answers (N, 3, H, W), and estimates of half of them."""
+        damaged, masks = (torch.cat(part) for part in zip(*(damage(one[None], rng) for one in real), strict=True))
+        answers = _restorer(self.first_stage)(damaged, mask=masks)
+        half = slice(len(real) // 2 or None)
+        low, high = np.log(LEVELS)
+        sigma = np.exp(rng.uniform(low, high, len(answers[half])))
+        observed = Observation(damaged[half], mask=masks[half], restored=answers[half])
+        estimates = one_call(self.prior, observed, sigma, torch_generator(rng))
+        return _varied(answers, real, rng), estimates
+
+    def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
+        """On held-out sharp faces: area under the ROC curve and gap of the mean logits, for both kinds of false ones."""
+        assert isinstance(network, PatchGAN)
+        chosen = np.flatnonzero(self.weights(held) >= np.median(self.weights(held)))[:64]
+        real = held.batch(chosen)
+        found = {}
+        of_real = network.score(real)
+        for words, false in zip(("answers", "estimates"), self.falsified(real, np.random.default_rng(7)), strict=True):
+            of_false = network.score(false)
+            found[f"ROC area, {words}"] = float((of_real[:, None] > of_false).float().mean())
+            found[f"accuracy, {words}"] = float(((of_real > 0).float().mean() + (of_false < 0).float().mean()) / 2)
+            found[f"logit gap, {words}"] = float(of_real.mean() - of_false.mean())
+        return found
+
+    def shipped(self, network: nn.Module) -> nn.Module:
+        return network
+
+    def passport(self) -> dict[str, Any]:
+        return {
+            "what": "critic of aligned faces: above 0 it takes them for sharp photographs, below for restorations",
+            "kind": "critic",
+            "architecture": "patchgan",
+            "arguments": self.arguments(),
+        }
+
+
+def steepness(network: nn.Module, pictures: Tensor) -> Tensor:
+    """The squared gradient of a picture's mean logit, on average; differentiable."""
+    pictures = pictures.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network(pictures).mean((1, 2, 3)).sum(), pictures, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean()
+
+
+@cache
+def _restorer(name: str) -> OnePass | SmoothRestorer:
+    return restorer(name, CPU)
+
+
+def one_call(name: str, observed: Observation, sigma: np.ndarray, generator: torch.Generator) -> Tensor:
+    """A prior's estimate of the clean picture from the first stage's answer under noise of (N,) levels sigma."""
+    denoiser = prior(name, CPU, observed)
+    answer = observed.source("restored")
+    t = torch.from_numpy(np.rint(denoiser.schedule.t_of_sigma(sigma)).astype(np.int64))
+    x = denoiser.schedule.q_sample(answer, t, torch.randn(answer.shape, generator=generator))
+    return denoiser.read(denoiser.output(x, t), x, t).clean
+
+
+def _varied(answers: Tensor, real: Tensor, rng: np.random.Generator) -> Tensor:
+    """A third as they are, a third sharpened, a third with up to half of the truth in them."""
+    n = len(answers)
+    kind = rng.integers(3, size=n)
+    gain, share = rng.uniform(0, 1.5, n) * (kind == 1), rng.uniform(0, 0.5, n) * (kind == 2)
+    gains, shares = (torch.from_numpy(one).float()[:, None, None, None] for one in (gain, share))
+    detail = answers - filter2d(answers, gaussian_kernel(1.0, 1.0))
+    return (answers + gains * detail).lerp(real, shares).clamp(-1, 1)
