@@ -80,7 +80,7 @@ class GaussianDenoiser:
 
     def __call__(self, x: Tensor, t: Time) -> Estimate:
         """E[x_0 | x_t] = m + sqrt(a) S (a S + (1 - a))^-1 (x_t - sqrt(a) m)."""
-        a = self.schedule.gather(self.schedule.alphas_cumprod, t, x).flatten()
+        a = torch.as_tensor(self.schedule.alpha_bar(t.cpu().numpy() if isinstance(t, Tensor) else t)).to(x).flatten()
         rest = 1 - a
         mean, basis, spectrum = (part.to(x.dtype) for part in (self.mean.flatten(), self.basis, self.spectrum))
         along = (x.flatten(1) - a.sqrt()[:, None] * mean) @ basis

@@ -35,9 +35,9 @@ class GuidedScore(Unguided):
     score: Score
     schedule: NoiseSchedule
 
-    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
-        a = self.schedule.gather(self.schedule.alphas_cumprod, t, x)
-        shift = (1 - a) * self.score(x, float(self.schedule.original_index[t]))
+    def clean(self, estimate: Estimate, x: Tensor, t: float) -> Estimate:
+        a = float(self.schedule.alpha_bar(t))
+        shift = (1 - a) * self.score(x, float(self.schedule.told(t)))
         # both from the one shift: through the noise and back would cost float32 three digits where a is small
-        clean = estimate.clean + shift / a.sqrt()
-        return replace(estimate, clean=clean, noise=self.schedule.noise_from_clean(x, t, estimate.clean) - shift / (1 - a).sqrt())
+        clean = estimate.clean + shift / a**0.5
+        return replace(estimate, clean=clean, noise=self.schedule.noise_from_clean(x, t, estimate.clean) - shift / (1 - a) ** 0.5)

@@ -33,7 +33,10 @@ class Estimate:
 
 
 class Denoiser(Protocol):
-    """A network bound to one schedule and to its conditions. `t` is an index of that schedule, 0 the cleanest."""
+    """A network bound to one schedule and to its conditions.
+
+    `t` is an index of that schedule, 0 the cleanest; a fraction lies between two of its steps.
+    """
 
     @property
     def schedule(self) -> NoiseSchedule: ...
@@ -45,7 +48,7 @@ class Denoiser(Protocol):
         """The same network on another (respaced) schedule."""
         ...
 
-    def __call__(self, x: Tensor, t: int) -> Estimate: ...
+    def __call__(self, x: Tensor, t: float) -> Estimate: ...
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,12 @@ class Property(Knobbed, frozen=True, kw_only=True):
 
     A subclass gives `target` and `distance`; `project` where the nearest picture with the property is known exactly;
     `gradient` only where a closed form is shorter or faster than autograd.
+
+    space: what `distance` and `gradient` look at. "state": the noisy x_t itself, told its timestep by `target_at`; the
+    distance is then -log p(y | x_t) up to a constant, and guidance by it is exact (Dhariwal and Nichol 2021).
     """
 
-    space: ClassVar[Literal["picture", "latent"]] = "picture"
+    space: ClassVar[Literal["picture", "latent", "state"]] = "picture"
 
     def target(self, observed: Observation) -> Target:
         """Computed once per run."""
@@ -104,6 +110,10 @@ class Property(Knobbed, frozen=True, kw_only=True):
         """How many numbers of one picture `distance` averages over: published methods sum them."""
         return clean[0].numel()
 
+    def certainty(self, target: Target) -> Tensor | None:
+        """(N, 1 or C, H, W) in [0, 1]: how much of the projection is imposed where (soft masks); None: all of it."""
+        return None
+
     project: ClassVar[Callable[..., Tensor] | None] = None
     """`project(clean, target)`: the nearest picture that has the property exactly, or None if there is no closed form."""
 
@@ -124,14 +134,15 @@ class Move:
 class Guidance(Protocol):
     """How properties bend a sampler. Both hooks are called by every sampler.
 
-    keeps_noise: after `clean` the noisy state moves with the clean estimate, so that the noise in it stays the network's.
+    keeps_noise: after `clean` the noisy state moves with the estimate, so that the noise in it is the estimate's: the
+    network's own, unless `clean` bent that, too.
     """
 
     @property
     def keeps_noise(self) -> bool: ...
 
-    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
-        """Bend the clean estimate, before the step is made from it."""
+    def clean(self, estimate: Estimate, x: Tensor, t: float) -> Estimate:
+        """Bend the clean estimate, before the step is made from it. `t` as the denoiser's: it may be a fraction."""
         ...
 
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
@@ -144,7 +155,7 @@ class Unguided:
 
     keeps_noise = False
 
-    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
+    def clean(self, estimate: Estimate, x: Tensor, t: float) -> Estimate:
         return estimate
 
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
@@ -164,6 +175,10 @@ class Step:
 
 class Sampler(Knobbed, frozen=True, kw_only=True):
     """A generator that walks a denoiser's schedule from its last index to 0: progress, previews, cancellation."""
+
+    def calls(self, steps: int) -> int:
+        """Of the denoiser, in a walk of so many steps whose guidance repeats none."""
+        return steps
 
     def steps(self, denoiser: Denoiser, start: Tensor, guidance: Guidance, noise: Noise) -> Iterator[Step]:
         raise NotImplementedError

@@ -38,12 +38,12 @@ class NetworkDenoiser:
     def on(self, schedule: NoiseSchedule) -> NetworkDenoiser:
         return replace(self, schedule=schedule)
 
-    def __call__(self, x: Tensor, t: int) -> Estimate:
+    def __call__(self, x: Tensor, t: float) -> Estimate:
         return self.read(self.output(x, t), x, t)
 
     def output(self, x: Tensor, t: Time) -> Tensor:
         """The network's own answer at index t of the schedule, or at (N,) indices."""
-        told = self.schedule.original_index[t.cpu().numpy() if isinstance(t, Tensor) else int(t)]
+        told = self.schedule.told(t)
         if self.rescale_timesteps:
             told = told * (1000.0 / self.schedule.original_steps)
         return self.network(x, torch.as_tensor(told, dtype=torch.float32, device=x.device).expand(len(x)))

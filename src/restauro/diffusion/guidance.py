@@ -2,7 +2,8 @@
 
 A property with an exact projection is imposed on the estimate; any other pulls by a normalised gradient step whose
 length follows the noise level, so that it fades with the noise it is meant to steer, and that never goes further than
-to where the distance would be 0. The network's own noise is kept (`keeps_noise`): re-deriving it from a bent estimate
+to where the distance would be 0. What looks at the noisy state moves the clean estimate and the noise as classifier
+guidance does, exactly (diffusion/classifier.py). The network's own noise is kept (`keeps_noise`): re-deriving it from a bent estimate
 blurs (0.8 to 1.7 dB in 50 steps on a Gaussian prior, tests/diffusion/test_guidance.py).
 """
 
@@ -40,31 +41,40 @@ class CleanGuidance:
         self.wanted: list[tuple[Property, float, Target]] = [(w.property, w.weight, w.property.target(observed)) for w in order]
         self.observed, self.schedule = observed, schedule
 
-    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
-        clean = estimate.clean
-        told = float(self.schedule.original_index[t])
-        spread = float(self.schedule.sqrt_one_minus_alphas_cumprod[t])
+    def clean(self, estimate: Estimate, x: Tensor, t: float) -> Estimate:
+        clean, noise = estimate.clean, estimate.noise
+        told, a = float(self.schedule.told(t)), float(self.schedule.alpha_bar(t))
+        spread = (1 - a) ** 0.5
         for prop, weight, fixed in self.wanted:
             target = prop.target_at(self.observed, fixed, x, told)
-            if prop.project is not None:
-                clean = clean.lerp(prop.project(clean, target), self._share(weight))
+            if prop.space == "state":
+                uphill = -weight * prop.gradient(x, target)
+                clean, noise = clean + (1 - a) / a**0.5 * uphill, noise - spread * uphill
+            elif prop.project is not None:
+                clean = clean + self._share(weight * _certain(prop, target, clean)) * (prop.project(clean, target) - clean)
             else:
                 clean = clean - _stride(prop, clean, target, weight * spread)
-        return replace(estimate, clean=clean)
+        return replace(estimate, clean=clean, noise=noise)
 
-    def _share(self, weight: float) -> float:
+    def _share(self, weight: Tensor) -> Tensor:
         """Of a projection at each step, so that the whole walk imposes `weight` of it, however many steps it has."""
-        return float(1 - (1 - min(weight, 1.0)) ** (1 / len(self.schedule)))
+        return 1 - (1 - weight.clamp(max=1)) ** (1 / len(self.schedule))
 
     def impose(self, picture: Tensor) -> Tensor:
         """What can be met exactly, met by a picture that no walk has made."""
         for prop, weight, target in self.wanted:
             if prop.project is not None:
-                picture = picture.lerp(prop.project(picture, target), min(weight, 1.0))
+                share = (weight * _certain(prop, target, picture)).clamp(max=1)
+                picture = picture + share * (prop.project(picture, target) - picture)
         return picture
 
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
         return move.x_next
+
+
+def _certain(prop: Property, target: Target, clean: Tensor) -> Tensor:
+    known = prop.certainty(target)
+    return clean.new_ones(()) if known is None else known
 
 
 def _stride(prop: Property, clean: Tensor, target: Target, length: float) -> Tensor:

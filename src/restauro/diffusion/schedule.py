@@ -27,13 +27,14 @@ Time = int | float | Tensor
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """`betas`, `alphas_cumprod`, `original_index`: (T,) float64. `original_index` is what the network is told; it may
-    be fractional. `original_steps`: T of the schedule the network was trained on."""
+    be fractional. `original_steps`: T of the schedule the network was trained on. `whole`: what it was respaced from."""
 
     name: str
     betas: Table
     alphas_cumprod: Table
     original_index: Table
     original_steps: int
+    whole: NoiseSchedule | None = None
 
     @classmethod
     def from_betas(cls, betas: ArrayLike, name: str = "betas") -> NoiseSchedule:
@@ -66,7 +67,7 @@ class NoiseSchedule:
         abar = np.asarray(self.alpha_bar(kept))
         original = np.interp(kept, np.arange(len(self)), self.original_index)
         label = how if isinstance(how, str) else f"{len(kept)} steps"
-        return NoiseSchedule(f"{self.name}, {label}", _betas(abar), abar, original, self.original_steps)
+        return NoiseSchedule(f"{self.name}, {label}", _betas(abar), abar, original, self.original_steps, self.whole or self)
 
     # -- tables of this schedule, (T,) each
 
@@ -138,38 +139,50 @@ class NoiseSchedule:
         """Of x_t in mu-tilde."""
         return (1 - self.alphas_cumprod_prev) * np.sqrt(1 - self.betas) / (1 - self.alphas_cumprod)
 
-    # -- noise levels at any t, interpolated in log-SNR between the steps
+    # -- noise levels at any t, interpolated in log-SNR between the steps, and from the last one (len - 1) to that of the whole
+    # schedule (len)
 
     @cached_property
     def _log_sigma(self) -> Table:
         with np.errstate(divide="ignore"):
-            return 0.5 * (np.log(1 - self.alphas_cumprod) - np.log(self.alphas_cumprod))
+            levels = 0.5 * (np.log(1 - self.alphas_cumprod) - np.log(self.alphas_cumprod))
+        end = levels[-1] if self.whole is None else self.whole._log_sigma[-1]
+        return np.append(levels, end) if end > levels[-1] else levels
 
     def log_snr(self, t: ArrayLike) -> Table:
         """log(a / (1 - a))."""
-        return -2 * np.interp(np.asarray(t, dtype=np.float64), np.arange(len(self)), self._log_sigma)
+        return -2 * np.interp(np.asarray(t, dtype=np.float64), np.arange(len(self._log_sigma)), self._log_sigma)
 
     def sigma(self, t: ArrayLike) -> Table:
         """sqrt((1 - a) / a): the noise's standard deviation when the picture keeps its scale."""
         return np.exp(-0.5 * self.log_snr(t))
 
     def t_of_sigma(self, sigma: ArrayLike) -> Table:
-        """The t at which `sigma(t)` is this; clamped to the schedule's ends."""
-        return np.asarray(
-            np.interp(np.log(np.asarray(sigma, dtype=np.float64)), self._log_sigma, np.arange(len(self), dtype=np.float64))
-        )
+        """The t at which `sigma(t)` is this; clamped to the ends."""
+        steps = np.arange(len(self._log_sigma), dtype=np.float64)
+        return np.asarray(np.interp(np.log(np.asarray(sigma, dtype=np.float64)), self._log_sigma, steps))
 
     def alpha_bar(self, t: ArrayLike) -> Table:
         t = np.asarray(t, dtype=np.float64)
-        index = t.astype(np.int64)
+        index = np.minimum(t.astype(np.int64), len(self) - 1)
         between = 1 / (1 + np.exp(np.minimum(-self.log_snr(t), 700.0)))
         return np.where(index == t, self.alphas_cumprod[index], between)  # a step's own value exactly
+
+    def told(self, t: Time) -> Table:
+        """What the network is told at t: a step's `original_index`; between two, where the whole schedule is as noisy."""
+        if isinstance(t, Tensor) or (t == int(t) and t < len(self)):
+            return np.asarray(self.original_index[t.cpu().numpy() if isinstance(t, Tensor) else int(t)])
+        whole = self.whole or self
+        return np.asarray(np.interp(whole.t_of_sigma(self.sigma(t)), np.arange(len(whole)), whole.original_index))
 
     # -- pictures (N, C, H, W) at t
 
     def gather(self, table: Table, t: Time, like: Tensor) -> Tensor:
-        """The table's value at step(s) t, in the dtype and device of `like`, ready to broadcast against it."""
-        return _shaped(table[t.cpu().numpy() if isinstance(t, Tensor) else int(t)], like)
+        """The table's value at step(s) t, linear between two, in the dtype and device of `like`, ready to broadcast."""
+        if isinstance(t, Tensor):
+            return _shaped(table[t.cpu().numpy()], like)
+        exact = t == int(t) and t < len(table)
+        return _shaped(table[int(t)] if exact else np.interp(t, np.arange(len(table)), table), like)
 
     def _scales(self, t: Time, like: Tensor) -> tuple[Tensor, Tensor]:
         """sqrt(a) and sqrt(1 - a)."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
 from restauro.diffusion.denoiser import posterior
-from restauro.diffusion.samplers._walk import Proposal, walk
+from restauro.diffusion.walk import Proposal, walk
 
 
 class Ancestral(Sampler, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from restauro.core.knobs import Knob
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
 from restauro.diffusion.denoiser import fixed_small
-from restauro.diffusion.samplers._walk import Proposal, walk
+from restauro.diffusion.walk import Proposal, walk
 
 
 class Ddim(Sampler, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from restauro.core.knobs import Knob
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
 from restauro.diffusion.denoiser import fixed_small
-from restauro.diffusion.samplers._walk import Proposal, walk
+from restauro.diffusion.walk import Proposal, walk
 
 FEW = 15  # with fewer steps the last one is of first order even where it need not be (diffusers' lower_order_final)
 

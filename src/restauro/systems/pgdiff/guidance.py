@@ -42,7 +42,7 @@ class PublishedGuidance:
     def __post_init__(self) -> None:
         self._fixed: list[Target] = [w.property.target(self.observed) for w in self.wanted]
 
-    def clean(self, estimate: Estimate, x: Tensor, t: int) -> Estimate:
+    def clean(self, estimate: Estimate, x: Tensor, t: float) -> Estimate:
         return estimate
 
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
