@@ -11,6 +11,7 @@ from PIL import Image
 
 from restauro.core.recipe import Recipe
 from restauro.core.registry import DEGRADATIONS, PROPERTIES, SAMPLERS, Registry
+from restauro.systems.pgdiff.recipe import PUBLISHED
 from restauro.weights.store import shipped_folder
 from tests.cli.conftest import Run
 
@@ -29,11 +30,12 @@ def test_registries(run: Run, registry: Registry) -> None:
 
 def test_recipes(run: Run) -> None:
     assert "AS PUBLISHED" in run("recipes", "list").out
-    for task in ("restore", "colorize", "inpaint", "old-photo"):
+    for task in PUBLISHED:
         ours = Recipe.from_json(run("recipes", "show", task, "--json").out)
         published = Recipe.from_json(run("recipes", "show", task, "--json", "--faithful").out)
         assert ours.task == published.task == task and published.faithful and not ours.faithful
-    assert run("recipes", "show", "old_photo").code == 0
+    assert run("recipes", "show", "old_photo").code == run("recipes", "show", "enhance").code == 0
+    assert "never published" in run("recipes", "show", "enhance", "--faithful").err
     assert run("recipes", "list", "--json").json.keys() == {"ours", "faithful"}
 
 

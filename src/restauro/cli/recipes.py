@@ -23,7 +23,7 @@ class Recipes(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         if args.action == "list":
-            rows = [(task, _in_short(recipe), _in_short(PUBLISHED[task])) for task, recipe in TASKS.items()]
+            rows = [(task, _in_short(recipe), _in_short(PUBLISHED.get(task))) for task, recipe in TASKS.items()]
             if args.json:
                 print_json({"ours": TASKS, "faithful": PUBLISHED})
             else:
@@ -32,6 +32,8 @@ class Recipes(Command):
         name = name_of(args, "recipe").replace("_", "-")
         if name not in TASKS:
             raise RecipeError(f"unknown recipe {name!r}{suggest(name, TASKS)}")
+        if args.faithful and name not in PUBLISHED:
+            raise RecipeError(f"{name} was never published as a program: there is no faithful recipe of it")
         print_recipe((PUBLISHED if args.faithful else TASKS)[name], json=args.json)
         return 0
 
@@ -62,7 +64,9 @@ def _want(want: dict[str, Any]) -> str:
     return f"{want['property']}:{','.join(f'{key}={one}' for key, one in knobs.items())}"
 
 
-def _in_short(recipe: Recipe) -> str:
+def _in_short(recipe: Recipe | None) -> str:
+    if recipe is None:
+        return "-"
     wants = " ".join(_want(msgspec.to_builtins(want)) for want in recipe.wants)
     scale = f"scale={recipe.published.scale:g}" if recipe.published else ""
     return " ".join(filter(None, [f"{recipe.sampler}, {recipe.steps} steps", scale, wants]))

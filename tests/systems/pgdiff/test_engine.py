@@ -21,7 +21,7 @@ from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.guidance import PublishedGuidance
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from tests.laboratory import GaussianDenoiser
-from tests.systems.pgdiff.tiny import EVERY_TASK, faces, one, ours, published
+from tests.systems.pgdiff.tiny import EVERY_PUBLISHED, EVERY_TASK, faces, one, ours, published
 
 CPU = torch.device("cpu")
 each_task = pytest.mark.parametrize("task", EVERY_TASK)
@@ -31,8 +31,9 @@ each_task = pytest.mark.parametrize("task", EVERY_TASK)
 def test_a_batch_of_eight_equals_eight_singles(task: str) -> None:
     observed, recipe = faces(8), ours(task)
     whole = engine.run(recipe, observed)
+    near = 1e-3 if task == "reference" else 1e-4  # the embedder's gradient multiplies rounding errors
     for i in range(8):
-        torch.testing.assert_close(engine.run(recipe, one(observed, i), pictures=[i]), whole[i : i + 1], rtol=0, atol=1e-4)
+        torch.testing.assert_close(engine.run(recipe, one(observed, i), pictures=[i]), whole[i : i + 1], rtol=0, atol=near)
     assert whole.shape == (8, 3, 32, 32) and whole.abs().max() <= 1 and whole.isfinite().all()
 
 
@@ -46,7 +47,7 @@ def test_so_with_every_sampler(sampler: str) -> None:
 
 @each_task
 def test_the_same_recipe_and_seed_give_the_same_bytes(task: str) -> None:
-    for recipe in (ours(task), published(task)):
+    for recipe in (ours(task), *([published(task)] if task in PUBLISHED else [])):
         again = Recipe.from_json(recipe.to_json())
         first, second = engine.run(recipe, faces()), engine.run(again, faces())
         assert first.numpy().tobytes() == second.numpy().tobytes()
@@ -65,13 +66,12 @@ def test_fidelity_1_is_the_first_stage_with_what_is_certain(task: str) -> None:
     observed = faces()
     first = restorer("tiny-restorer", CPU)(observed.picture, mask=observed.mask)
     found = engine.run(ours(task, fidelity=1.0), observed)
-    if task in ("restore", "old-photo"):
+    kept = observed.mask.expand_as(found) == 0  # type: ignore[union-attr]
+    prop = engine.property_of(ours(task).wants[0])
+    certain = prop.project(first, prop.target(replace(observed, restored=first))).clamp(-1, 1)  # type: ignore[misc]
+    torch.testing.assert_close(found[kept], certain[kept])
+    if task in ("restore", "reference", "old-photo"):
         torch.testing.assert_close(found, first.clamp(-1, 1))
-    else:
-        kept = observed.mask.expand_as(found) == 0  # type: ignore[union-attr]
-        prop = engine.property_of(ours(task).wants[0])
-        certain = prop.project(first, prop.target(observed)).clamp(-1, 1)  # type: ignore[misc]
-        torch.testing.assert_close(found[kept], certain[kept])
     assert torch.equal(found, engine.run(ours(task, fidelity=1.0, seed=5), observed)), "nothing random is left"
     assert torch.equal(found, engine.run(ours(task, steps=0), observed))
 
@@ -89,7 +89,7 @@ class Laboratory:
 
 
 def test_distance_to_the_input_falls_with_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "prior", lambda name, device: Laboratory.denoiser)
+    monkeypatch.setattr(engine, "prior", lambda name, device, observed: Laboratory.denoiser)
     monkeypatch.setattr(engine, "restorer", lambda name, device: Laboratory.first_stage)
     observed = Observation(Laboratory.truth)
     first = Laboratory.first_stage(observed.picture)
@@ -112,7 +112,7 @@ def test_fidelity_lowers_the_noise_that_is_laid_over_the_first_stage() -> None:
     assert top(1.0) == top(0.99) == 0.0
 
 
-@each_task
+@pytest.mark.parametrize("task", EVERY_PUBLISHED)
 def test_ours_guides_the_estimate_and_the_published_the_step(task: str) -> None:
     observed = replace(faces(), restored=faces().picture)
     schedule = NoiseSchedule.named("openai-linear").respace("ddpm10")
@@ -169,7 +169,7 @@ def test_what_cannot_be_combined_is_refused_in_one_line() -> None:
     with pytest.raises(RecipeError, match="did you mean 'eta'"):
         engine.run(ours("restore", sampler="ddim", sampler_knobs={"etta": 0.5}), faces())
     with pytest.raises(RecipeError, match="reference"):
-        engine.run(ours("restore", wants=(Want(property="identity"),)), faces())
+        engine.run(ours("restore", wants=(Want(property="identity"),)), replace(faces(), reference=None))
     with pytest.raises(RecipeError, match="published settings"):
         Recipe(faithful=True)
 

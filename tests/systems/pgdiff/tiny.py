@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from tests.laws.pictures import disc, waves
 
 EVERY_TASK = list(TASKS)
+EVERY_PUBLISHED = list(PUBLISHED)
 
 
 def ours(task: str, **changes: Any) -> Recipe:
@@ -26,15 +28,17 @@ def published(task: str, **changes: Any) -> Recipe:
 
 
 def faces(n: int = 2, size: int = 32, *, mask: bool = True, soft: bool = False) -> Observation:
-    """Different pictures, one hole."""
+    """Different pictures, one hole, one reference."""
     hole = disc(size, soft=soft).float().expand(n, -1, -1, -1)
-    return Observation(waves(1, n, size).float(), mask=hole if mask else None)
+    return Observation(waves(1, n, size).float(), mask=hole if mask else None, reference=waves(9, 1, size).float())
 
 
 def one(observed: Observation, i: int) -> Observation:
-    return Observation(observed.picture[i : i + 1], mask=None if observed.mask is None else observed.mask[i : i + 1])
+    mask = None if observed.mask is None else observed.mask[i : i + 1]
+    return replace(observed, picture=observed.picture[i : i + 1], mask=mask)
 
 
 def black(n: int = 1, size: int = 32) -> Observation:
     """Nothing is known."""
-    return Observation(torch.zeros(n, 3, size, size), mask=torch.ones(n, 1, size, size))
+    nothing = torch.zeros(n, 3, size, size)
+    return Observation(nothing, mask=torch.ones(n, 1, size, size), reference=waves(9, 1, size).float())
