@@ -1,233 +1,206 @@
-"""One table: what four tasks give, against what a user would otherwise pick. `python -m benchmarks.restoration`
+"""One table a task: what five tasks give, against what a user would otherwise pick. `python -m benchmarks.restoration`
 
 Rows: the input; the best classical method; the restorer alone; PGDiff as published at 100 calls, its s tuned, from pure
-noise and from the same warm start as ours; ours at 10 calls. Settings are chosen on the validation split (`--tune`
-writes them to tuned.json) and reported on the test split. Identity is judged by dlib's network and perceptual distance
-by LPIPS-Alex: neither guided anything nor was a training loss.
+noise and from the same warm start as ours; GDP and DDNM at 100 calls; ours at 4, 10 and 20 calls, and without showing
+the prior the damaged picture. Settings are chosen on the validation split (`--tune` writes them to tuned.json) and
+reported on the test split. Identity is judged by dlib's network and perceptual distance by LPIPS-Alex: neither guided
+anything nor was a training loss. Answers of 100 calls are kept in benchmarks/out/cache.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
-from benchmarks.faces import SHARED, Faces, damaged
-from benchmarks.judge import identity_judge
+from benchmarks.answers import Answer, answer, weights_of
+from benchmarks.faces import Faces, damaged
+from benchmarks.scores import UP, Judges, primary
+from benchmarks.tuning import HERE, TUNED, classical_answers, published, tune
 from restauro.core.recipe import Recipe
-from restauro.evaluation.classical import classical
-from restauro.evaluation.lpips import lpips
-from restauro.evaluation.metrics import masked_psnr, psnr, sharpness, ssim
 from restauro.evaluation.sheets import contact_sheet, save_sheet
 from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
-from restauro.evaluation.tables import Column, Table
-from restauro.systems.pgdiff import engine
-from restauro.systems.pgdiff.photograph import fill, to_array, to_tensor
-from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.evaluation.tables import Cell, Column, Table
+from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS, baseline
 from restauro.weights.store import find
 
-HERE = Path(__file__).parent
-TUNED = HERE / "tuned.json"
-CLASSICAL = {"restore": "restore", "colorize": "colorize", "inpaint": "inpaint", "old-photo": "denoise"}
-PRIMARY = {"restore": "LPIPS", "colorize": "LPIPS", "inpaint": "hole PSNR", "old-photo": "LPIPS"}
-SCALES = {
-    "restore": (0.1, 3.0, 10.0, 30.0),
-    "colorize": (0.01, 0.1, 0.3, 1.0),
-    "inpaint": (0.01, 0.1, 0.5, 1.0),
-    "old-photo": (0.0015, 0.01, 0.05, 0.3),
-}
-"""Values of s that are tried: the published one first, then far above it, where it is at its best in 100 steps."""
-COLUMNS = [
+STEPS = (4, 10, 20)
+SCORES = [
     Column("LPIPS", "down", 3),
     Column("hole PSNR", "up", 2),
     Column("PSNR", "up", 2),
     Column("SSIM", "up", 3),
     Column("identity", "down", 3),
     Column("sharpness", "", 2),
-    Column("calls", "", 0),
-    Column("s/face", "", 2),
 ]
-BATCH = 10
+COLUMNS = [*SCORES, Column("calls", "", 0), Column("s/face", "", 2)]
+Scores = dict[str, dict[str, np.ndarray]]
+"""Row -> column -> one number a face."""
 
 
-class Judges:
-    """Everything that scores a picture against the truth; loaded once."""
-
-    def __init__(self) -> None:
-        self.lpips = lpips(SHARED / "data" / "weights" / "lpips_alex_f16.npz")
-        self.identity = identity_judge()
-
-    def __call__(self, answer: Tensor, faces: Faces) -> dict[str, np.ndarray]:
-        hole = None if faces.mask is None or faces.task != "inpaint" else masked_psnr(answer, faces.clean, faces.mask).numpy()
-        known = {
-            "LPIPS": self.lpips(answer, faces.clean).numpy(),
-            "PSNR": psnr(answer, faces.clean).numpy(),
-            "SSIM": ssim(answer, faces.clean).numpy(),
-            "identity": np.linalg.norm(self.identity(_levels(answer)) - self.identity(_levels(faces.clean)), axis=1),
-            "sharpness": sharpness(answer, faces.clean).numpy(),
-        }
-        return known if hole is None else known | {"hole PSNR": hole}
-
-    def primary(self, answer: Tensor, faces: Faces) -> float:
-        """The task's one figure, lower is better: for tuning."""
-        if PRIMARY[faces.task] == "LPIPS":
-            return float(self.lpips(answer, faces.clean).mean())
-        assert faces.mask is not None
-        return -float(masked_psnr(answer, faces.clean, faces.mask).mean())
+def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
+    """The rows that a recipe makes."""
+    plain = ours(task, 10)
+    rows = {
+        "restorer alone": msgspec.structs.replace(plain, steps=0),
+        "published 100, pure noise": published(task, tuned["noise"], 0.0),
+        "published 100, warm start": published(task, tuned["warm"], plain.start),
+    }
+    if task != "reference":  # neither method has it
+        rows["GDP 100"] = baseline("gdp", task, scale=tuned["gdp"])
+        rows["DDNM 100"] = baseline("ddnm", task)
+    rows |= {f"ours {steps}": ours(task, steps) for steps in STEPS}
+    if find(plain.prior)[0].observes:
+        rows["ours 10, not told"] = msgspec.structs.replace(plain, told=False)
+    if task == "reference":
+        alone = tuple(want for want in plain.wants if want.property != "identity")
+        rows["ours 10, no reference"] = msgspec.structs.replace(plain, wants=alone)
+    return rows
 
 
-def answer(recipe: Recipe, faces: Faces) -> tuple[Tensor, float]:
-    """The recipe's answer to every face, and seconds per face."""
-    began = time.perf_counter()
-    parts = []
-    for begin in range(0, len(faces.clean), BATCH):
-        pictures = range(begin, min(begin + BATCH, len(faces.clean)))
-        parts.append(engine.run(recipe, faces.observed(begin, begin + BATCH), pictures=pictures))
-    return torch.cat(parts), (time.perf_counter() - began) / len(faces.clean)
+def ours(task: str, steps: int) -> Recipe:
+    return msgspec.structs.replace(TASKS[task], steps=steps)
 
 
-def rows_of(task: str, tuned: dict[str, Any], faces: Faces) -> dict[str, tuple[Tensor, int, float]]:
-    """Name -> answer, calls (restorer passes counted; none of these needs a Jacobian), seconds per face."""
-    ours = TASKS[task]
+def rows_of(task: str, tuned: dict[str, Any], faces: Faces, fresh: bool) -> dict[str, tuple[Answer, int]]:
+    """Name -> answer and calls (the restorer's pass counted; none of these needs a Jacobian)."""
     best = classical_answers(faces)[tuned["classical"]]
-    found: dict[str, tuple[Tensor, int, float]] = {
-        "input": (faces.picture, 0, 0.0),
-        f"classical: {tuned['classical']}": (best, 0, 0.0),
-    }
-    recipes = {
-        "restorer alone": (msgspec.structs.replace(ours, steps=0), 1),
-        "published 100, pure noise": (published(task, tuned["noise"], 0.0), 101),
-        "published 100, warm start": (published(task, tuned["warm"], ours.start), 101),
-        f"ours {ours.steps}": (ours, ours.steps + 1),
-    }
-    for name, (recipe, calls) in recipes.items():
-        picture, seconds = answer(recipe, faces)
-        found[name] = (picture, calls, seconds)
+    found = {"input": (Answer(faces.picture, 0.0), 0), f"classical: {tuned['classical']}": (Answer(best, 0.0), 0)}
+    for name, recipe in recipes_of(task, tuned).items():
+        print(f"  {task}: {name} ...", flush=True)
+        found[name] = answer(recipe, faces, keep=recipe.steps >= 100, fresh=fresh), recipe.steps + 1
     return found
 
 
-def classical_answers(faces: Faces) -> dict[str, Tensor]:
-    """What OpenCV and scikit-image offer for the task. Old photographs: holes closed from their edges, then denoised."""
-    picture = faces.picture
-    if faces.task == "old-photo" and faces.mask is not None:
-        pairs = zip(picture, faces.mask, strict=True)
-        filled = [fill(to_array(one), mask[0].numpy()) for one, mask in pairs]
-        picture = to_tensor(filled, picture.device)
-    return classical(CLASSICAL[faces.task], picture, faces.mask)  # type: ignore[arg-type]
-
-
-def published(task: str, scale: float, start: float) -> Recipe:
-    """The published algorithm at one strength, from pure noise (start 0) or from a warm start."""
-    recipe = PUBLISHED[task]
-    assert recipe.published is not None
-    return msgspec.structs.replace(recipe, start=start, published=msgspec.structs.replace(recipe.published, scale=scale))
-
-
-def tune(count: int, tasks: list[str]) -> None:
-    """Choose the classical method and s per task and start on validation faces; written to tuned.json."""
-    judges = Judges()
-    for task in tasks:
-        faces = damaged(task, "val", count)
-        methods = {name: judges.primary(picture, faces) for name, picture in classical_answers(faces).items() if name != "input"}
-        chosen: dict[str, Any] = {
-            "classical": min(methods, key=methods.__getitem__),
-            "faces": count,
-            "weights": weights_used(task),
-        }
-        for name, start in (("noise", 0.0), ("warm", TASKS[task].start)):
-            tried = {s: judges.primary(answer(published(task, s, start), faces)[0], faces) for s in SCALES[task]}
-            chosen[name] = min(tried, key=tried.__getitem__)
-            chosen[f"{name} tried"] = {str(s): round(value, 4) for s, value in tried.items()}
-            print(task, name, chosen[f"{name} tried"], flush=True)
-        known = json.loads(TUNED.read_text()) if TUNED.exists() else {}
-        TUNED.write_text(json.dumps(known | {task: chosen}, indent=1) + "\n")
-
-
-def weights_used(task: str) -> dict[str, str]:
-    return {name: find(name)[0].sha256[:12] for name in (TASKS[task].prior, TASKS[task].restorer)}
-
-
-def bench(count: int, tasks: list[str], out: Path) -> None:
-    """Print one table a task, the paired difference of ours to the better published row, and write the contact sheets."""
-    judges, tuned = Judges(), json.loads(TUNED.read_text())
-    for task in tasks:
-        faces = damaged(task, "test", count)
-        rows = rows_of(task, tuned[task], faces)
-        scores = {name: judges(picture, faces) for name, (picture, _, _) in rows.items()}
-        cells = [(name, _cells(scores[name], calls, seconds)) for name, (_, calls, seconds) in rows.items()]
-        note = compared(task, scores) + "\n" + frontier(scores)
-        stale = "" if tuned[task]["weights"] == weights_used(task) else "\nnote: s was tuned with other weights"
-        table = Table(f"{task}: {count} test faces, primary column {PRIMARY[task]}", COLUMNS, cells, note + stale)
-        print(table.text(), flush=True)
-        out.mkdir(parents=True, exist_ok=True)
-        table.save(out / f"restoration-{task}.json")
-        table.save(out / f"restoration-{task}.md")
-        shown = np.linspace(0, count - 1, min(count, 8)).astype(int)
-        pictures = [[*(picture[i] for picture, _, _ in rows.values()), faces.clean[i]] for i in shown]
-        save_sheet(contact_sheet(pictures, [*rows, "truth"], cell=144, heading=table.title), out / f"restoration-{task}.png")
-
-
-def compared(task: str, scores: dict[str, dict[str, np.ndarray]]) -> str:
-    """Ours against the better of the two published rows, paired, on the primary column."""
-    column = PRIMARY[task]
-    sign = 1 if column == "LPIPS" else -1
-    theirs = min((n for n in scores if n.startswith("published")), key=lambda n: sign * float(scores[n][column].mean()))
-    ours = next(n for n in scores if n.startswith("ours"))
-    lines = [
-        f"{ours} - {other}, {column}: {_signed(paired_difference(scores[ours][column], scores[other][column]))}"
-        for other in (theirs, "restorer alone", "input")
+def bench(task: str, count: int, out: Path, fresh: bool) -> None:
+    """Print one task's table and its paired differences; write them, every face's scores and the contact sheet."""
+    tuned = json.loads(TUNED.read_text())[task]
+    faces = damaged(task, "test", count)
+    rows, judge = rows_of(task, tuned, faces, fresh), Judges(faces)
+    scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
+    cells: list[tuple[str, list[Cell]]] = [
+        (name, [*_means(scores[name]), calls, made.seconds]) for name, (made, calls) in rows.items()
     ]
-    likeness = paired_difference(scores[ours]["identity"], scores["input"]["identity"])
-    return "\n".join([*lines, f"{ours} - input, identity distance: {_signed(likeness)}"])
+    notes = [*compared(task, scores), frontier(scores)]
+    if tuned["weights"] != short(weights_of(PUBLISHED[task])):
+        notes.append("note: s was tuned with other weights")
+    table = Table(f"{task}: {len(faces.clean)} test faces, primary column {primary(task)}", COLUMNS, cells, "\n".join(notes))
+    print(table.text(), flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    table.save(out / f"restoration-{task}.json")
+    table.save(out / f"restoration-{task}.md")
+    plain = {name: {title: values.tolist() for title, values in columns.items()} for name, columns in scores.items()}
+    (out / f"restoration-{task}-scores.json").write_text(json.dumps(plain))
+    sheet(faces, {name: made.pictures for name, (made, _) in rows.items()}, table.title, out / f"restoration-{task}.png")
 
 
-def frontier(scores: dict[str, dict[str, np.ndarray]]) -> str:
+def sheet(faces: Faces, rows: dict[str, Tensor], title: str, path: Path) -> None:
+    rows = {**rows, "truth": faces.clean} | ({} if faces.reference is None else {"reference": faces.reference})
+    shown = np.linspace(0, len(faces.clean) - 1, min(len(faces.clean), 8)).astype(int)
+    pictures = [[one[i] for one in rows.values()] for i in shown]
+    save_sheet(contact_sheet(pictures, list(rows), cell=144, heading=title), path)
+
+
+def compared(task: str, scores: Scores) -> list[str]:
+    """The paired differences that decide whether ours is better, in which column, and what its parts are worth."""
+    column, theirs = primary(task), better(task, scores)
+    pairs = [("ours 10", name) for name in (theirs, *(n for n in scores if not n.startswith("ours") and n != theirs))]
+    pairs += [("ours 4", "ours 10"), ("ours 20", "ours 10")]
+    pairs += [(name, "ours 10") for name in scores if name.startswith("ours 10, ")]
+    lines = [f"{a} - {b}, {column}: {_said(paired_difference(scores[a][column], scores[b][column]))}" for a, b in pairs]
+    wins = beats(column, paired_difference(scores["ours 10"][column], scores[theirs][column]))
+    lines.insert(1, f"ours 10 beats {theirs} (the better of the published two) beyond doubt: {'yes' if wins else 'no'}")
+    judged = ["input", *(name for name in scores if name == "ours 10, no reference")]
+    lines += [
+        f"ours 10 - {b}, identity distance: {_said(paired_difference(scores['ours 10']['identity'], scores[b]['identity']))}"
+        for b in judged
+    ]
+    return lines
+
+
+def better(task: str, scores: Scores) -> str:
+    """Of the two published rows the one that is better in the task's column."""
+    sign = -1 if primary(task) in UP else 1
+    return min((n for n in scores if n.startswith("published")), key=lambda n: sign * float(scores[n][primary(task)].mean()))
+
+
+def beats(column: str, difference: Interval) -> bool:
+    return difference.low > 0 if column in UP else difference.high < 0
+
+
+def frontier(scores: Scores) -> str:
     """Which side of the PSNR-sharpness trade is the weaker one of ours."""
-    ours = next(n for n in scores if n.startswith("ours"))
-    others = [n for n in scores if n.startswith("published") or n == "restorer alone"]
+    others = [n for n in scores if n.endswith(("noise", "start", "100")) or n == "restorer alone"]
     best_psnr = max(others, key=lambda n: float(scores[n]["PSNR"].mean()))
     best_sharp = min(others, key=lambda n: abs(float(scores[n]["sharpness"].mean()) - 1))
-    gap = float(scores[ours]["PSNR"].mean() - scores[best_psnr]["PSNR"].mean())
-    sharp = float(scores[ours]["sharpness"].mean()), float(scores[best_sharp]["sharpness"].mean())
+    gap = float(scores["ours 10"]["PSNR"].mean() - scores[best_psnr]["PSNR"].mean())
+    sharp = float(scores["ours 10"]["sharpness"].mean()), float(scores[best_sharp]["sharpness"].mean())
     return (
         f"PSNR {gap:+.2f} dB to {best_psnr}; sharpness {sharp[0]:.2f}, nearest to 1 of the others {sharp[1]:.2f} ({best_sharp})"
     )
 
 
-def _cells(scores: dict[str, np.ndarray], calls: int, seconds: float) -> list[Interval | float | int | None]:
-    cells: list[Interval | float | int | None] = [
-        mean_interval(scores[c.title]) if c.title in scores else None for c in COLUMNS[:-2]
-    ]
-    return [*cells, calls, seconds]
+def summary(out: Path) -> Table:
+    """All tasks whose scores lie in `out`, one line each."""
+    titles = ["input", "classical", "restorer", "published", "GDP", "DDNM", *(f"ours {steps}" for steps in STEPS)]
+    differences = ["ours 10 - published", "ours 4 - 10", "ours 20 - 10", "identity: ours 10 - input"]
+    columns = [Column("measure"), *(Column(title, "", 3) for title in titles), Column("faces", "", 0), Column("beaten")]
+    columns += [Column(title, "", 4) for title in differences]
+    rows: list[tuple[str, list[Cell]]] = []
+    for task in PUBLISHED:
+        path = out / f"restoration-{task}-scores.json"
+        if not path.exists():
+            continue
+        scores: Scores = {n: {c: np.array(v) for c, v in of.items()} for n, of in json.loads(path.read_text()).items()}
+        column, theirs = primary(task), better(task, scores)
+        names = ["input", next(n for n in scores if n.startswith("classical")), "restorer alone", theirs, "GDP 100", "DDNM 100"]
+        names += [f"ours {steps}" for steps in STEPS]
+        means: list[Cell] = [float(scores[n][column].mean()) if n in scores else None for n in names]
+        gaps = [
+            paired_difference(scores[a][column], scores[b][column])
+            for a, b in (("ours 10", theirs), ("ours 4", "ours 10"), ("ours 20", "ours 10"))
+        ]
+        gaps.append(paired_difference(scores["ours 10"]["identity"], scores["input"]["identity"]))
+        verdict = "yes" if beats(column, gaps[0]) else "no"
+        rows.append((task, [column, *means, len(scores["input"][column]), verdict, *gaps]))
+    return Table("all tasks, test faces; published: the better of two starts, s tuned", columns, rows)
 
 
-def _signed(interval: Interval) -> str:
+def _means(scores: dict[str, np.ndarray]) -> list[Cell]:
+    return [mean_interval(scores[c.title]) if c.title in scores else None for c in SCORES]
+
+
+def _said(interval: Interval) -> str:
     return f"{interval.mean:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
 
 
-def _levels(picture: Tensor) -> np.ndarray:
-    return ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+def short(weights: dict[str, str]) -> dict[str, str]:
+    return {name: sha256[:12] for name, sha256 in weights.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=50, help="test faces (validation faces with --tune)")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", default=list(PUBLISHED), choices=list(PUBLISHED))
     parser.add_argument("--tune", action="store_true", help="choose settings on the validation split instead")
+    parser.add_argument("--fresh", action="store_true", help="take nothing from the cache")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="where tables and contact sheets go")
     args = parser.parse_args()
-    run: Callable[[], None] = (
-        (lambda: tune(args.faces, args.tasks)) if args.tune else (lambda: bench(args.faces, args.tasks, args.out))
-    )
-    run()
+    for task in args.tasks:
+        if args.tune:
+            tune(task, args.faces, args.fresh)
+        else:
+            bench(task, args.faces, args.out, args.fresh)
+    if not args.tune:
+        table = summary(args.out)
+        print(table.text())
+        table.save(args.out / "restoration.md")
+        table.save(args.out / "restoration.json")
 
 
 if __name__ == "__main__":

@@ -66,14 +66,15 @@ def laid_over(recipe: Recipe, setting: Setting) -> Recipe:
         elif name == "wants":
             recipe = msgspec.structs.replace(recipe, wants=tuple(parse_want(one) for one in value.split(";") if one))
         elif "." in name:
-            recipe = msgspec.structs.replace(recipe, wants=_wanted(recipe.wants, *name.split("."), value))
+            recipe = msgspec.structs.replace(recipe, wants=_wanted(recipe.wants, name, value))
         else:
             recipe = msgspec.structs.replace(recipe, **{name: value})
     return msgspec.structs.replace(recipe, wants=tuple(want for want in recipe.wants if want.weight))
 
 
-def _wanted(wants: tuple[Want, ...], name: str, what: str, value: Any) -> tuple[Want, ...]:
-    """The wants with one weight or knob changed."""
+def _wanted(wants: tuple[Want, ...], path: str, value: Any) -> tuple[Want, ...]:
+    """The wants with one weight or knob, PROPERTY.NAME, changed."""
+    name, _, what = path.partition(".")
     name = PROPERTIES.check(name)
     if name not in [want.property for want in wants]:
         wants = (*wants, Want(property=name))
