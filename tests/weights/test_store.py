@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from restauro.core.errors import WeightsError
+from restauro.core.errors import OutputError, WeightsError
 from restauro.networks.iresnet import IResNet
 from restauro.networks.unet import UNet
 from restauro.weights import store
+from restauro.weights.loading import read_state_dict
 from restauro.weights.passports import Passport
 
 ARGUMENTS: dict[str, Any] = {
@@ -135,3 +137,21 @@ def test_everything_that_ships_is_intact() -> None:
         store.load(passport.name)
     assert {file.stem for file in folder.glob("*.safetensors")} == {passport.name for passport in shipped}
     assert sum(file.stat().st_size for file in folder.glob("*")) <= 34e6
+
+
+def test_tensors_that_share_memory_are_stored_one_by_one(tmp_path: Path) -> None:
+    whole = torch.arange(6.0).reshape(2, 3)
+    tensors = {"whole": whole, "again": whole, "row": whole[1], "turned": whole.T}
+    store.save(tensors, PASSPORT, tmp_path, half=False)
+    found = read_state_dict(tmp_path / "tiny-prior.safetensors")
+    assert found.keys() == tensors.keys() and all(torch.equal(found[key], tensors[key]) for key in tensors)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(OutputError, match="cannot be written: No space left"):
+        store.save({"x": torch.zeros(1)}, PASSPORT, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -105,7 +105,8 @@ def _read_pickle(path: Path, start: bytes) -> Any:
     elif not start.startswith(b"\x80"):  # PROTO: pickles of protocol 2 and later, which torch.save writes
         raise WeightsError(f"{path} is not a weights file: neither safetensors nor a PyTorch checkpoint")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # mapped: only what is looked at comes into memory
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=start.startswith(b"PK"))
     except pickle.UnpicklingError as error:
         if asked := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise WeightsError(f"{path} is refused: it asks to run {asked[1]}, and weights need to run nothing") from None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -102,19 +102,34 @@ def save(state_dict: Mapping[str, Tensor], passport: Passport, folder: Path, *, 
     """
     import safetensors.torch
 
-    content = safetensors.torch.save({key: _stored(value, half) for key, value in state_dict.items()})
-    return keep(content, msgspec.structs.replace(passport, file=""), folder)
+    tensors: dict[str, Tensor] = {}
+    places = set()
+    for key, value in state_dict.items():
+        value = _stored(value, half)
+        place = value.untyped_storage()
+        if place.nbytes() != value.nbytes or place.data_ptr() in places:  # safetensors refuses tensors that share memory
+            value = value.clone()
+        places.add(value.untyped_storage().data_ptr())
+        tensors[key] = value
+
+    def write(file: BinaryIO) -> None:
+        try:
+            safetensors.torch.save_file(tensors, file.name)
+        except safetensors.SafetensorError as error:  # a full disk, say
+            raise OSError(str(error)) from None
+
+    return keep(write, msgspec.structs.replace(passport, file=""), folder)
 
 
-def keep(content: bytes, passport: Passport, folder: Path) -> Passport:
+def keep(content: bytes | Callable[[BinaryIO], object], passport: Passport, folder: Path) -> Passport:
     """Write a weights file as it is, and its passport, which is the answer, with the file's SHA-256."""
-    passport = msgspec.structs.replace(passport, sha256=hashlib.sha256(content).hexdigest())
     path = folder / passport.file_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
     write_atomically(path, content)
+    passport = msgspec.structs.replace(passport, sha256=sha256_of(path))
     write_passport(passport, path.with_suffix(".json"))  # last: weights without a passport do not exist
     return passport
 
@@ -123,7 +138,7 @@ def _stored(value: Tensor, half: bool) -> Tensor:
     value = value.detach().cpu()
     if half and value.is_floating_point():
         value = value.float() if value.numel() and value.abs().max() > HALF_MAX else value.half()
-    return value.clone().contiguous()  # a clone: safetensors refuses tensors that share memory
+    return value.contiguous()
 
 
 def load(name: str, device: str | torch.device = "cpu") -> nn.Module:
