@@ -36,7 +36,7 @@ TASKS["old_photo_restoration"] = "old-photo"
 class BlockMeans(Identity, frozen=True, kw_only=True):
     """The goldens' stand-in embedder: means of 28 x 28 blocks, channel-major."""
 
-    def embed(self, picture: Tensor) -> Tensor:
+    def embed(self, picture: Tensor, template: str = "") -> Tensor:
         return F.avg_pool2d(to_embedder(picture), 28).flatten(1)
 
 
@@ -246,7 +246,7 @@ def identity(case: Case) -> None:
     network = fill(IResNet(BLOCKS[50]))
 
     class Person(Identity, frozen=True, kw_only=True):
-        def embed(self, picture: Tensor) -> Tensor:
+        def embed(self, picture: Tensor, template: str = "") -> Tensor:
             return network(to_embedder(picture))
 
     clean, reference = case.tensor("x0", torch.float32), case.tensor("ref", torch.float32)

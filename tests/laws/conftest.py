@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from restauro.networks.iresnet import IResNet
+from restauro.networks.patchgan import PatchGAN
 from restauro.weights.passports import Passport
 from restauro.weights.store import available, imported_folder, save
 
-EMBEDDER = {"blocks": [1, 1, 1, 1], "widths": [8, 8, 16, 16], "embedding": 16, "size": 32}
+EMBEDDER: dict[str, Any] = {"blocks": [1, 1, 1, 1], "widths": [8, 8, 16, 16], "embedding": 16, "size": 32}
+CRITIC: dict[str, Any] = {"width": 8, "layers": 2, "norm": "none"}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def embedders(restauro_home: Path) -> None:
-    """Named "tiny-identity", and "identity" unless it is shipped."""
-    for seed, name in enumerate({"tiny-identity", "identity"} - {passport.name for passport in available()}):
+def tiny_networks(restauro_home: Path) -> None:
+    """Named "tiny-identity" and "tiny-critic"; "identity" and "face-critic", unless they are shipped."""
+    here = {passport.name for passport in available()}
+    for seed, name in enumerate(sorted({"tiny-identity", "identity", "tiny-critic", "face-critic"} - here)):
         torch.manual_seed(seed)
-        passport = Passport(
-            name=name, what="A tiny embedder.", kind="identity", architecture="iresnet", arguments=EMBEDDER, size=32
-        )
-        save(IResNet(**EMBEDDER).state_dict(), passport, imported_folder())
+        about = {"name": name, "what": "A tiny network.", "size": 32, "face_template": "restauro128"}
+        if name.endswith("critic"):
+            critic = PatchGAN(**CRITIC)
+            passport = Passport(kind="critic", architecture="patchgan", arguments=CRITIC, **about)
+            save(critic.state_dict(), passport, imported_folder())
+        else:
+            passport = Passport(kind="identity", architecture="iresnet", arguments=EMBEDDER, **about)
+            save(IResNet(**EMBEDDER).state_dict(), passport, imported_folder())

@@ -13,8 +13,8 @@ from restauro.core.errors import RecipeError
 from restauro.core.knobs import build, knobs
 from restauro.core.registry import Registry
 
-OTHER_WORDS = {"embedder": "tiny-identity"}
-"""Legal values of knobs that name something (the laws' own weights)."""
+OTHER_WORDS = {"embedder": "tiny-identity", "features": "tiny-identity", "critic": "tiny-critic"}
+"""Legal values of knobs that name weights: the laws' own."""
 
 Setting = tuple[str, Any]
 

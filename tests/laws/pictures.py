@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ def observation(size: int = 32, n: int = 2, *, soft: bool = False, dtype: torch.
         mask=disc(size, soft=soft).expand(n, -1, -1, -1).to(dtype),
         reference=waves(2, 1, size).to(dtype),
         restored=waves(3, n, size).to(dtype),
+        template="ffhq512",
     )
 
 
@@ -51,4 +53,6 @@ def one_of(observed: Observation, index: int) -> Observation:
     def cut(part: Tensor | None) -> Tensor | None:
         return None if part is None else part[index : index + 1]
 
-    return Observation(observed.picture[index : index + 1], cut(observed.mask), observed.reference, cut(observed.restored))
+    return replace(
+        observed, picture=observed.picture[index : index + 1], mask=cut(observed.mask), restored=cut(observed.restored)
+    )

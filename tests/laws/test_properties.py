@@ -10,7 +10,7 @@ from torch import Tensor
 
 from restauro.core.registry import PROPERTIES
 from restauro.diffusion.contract import Observation, Property
-from tests.laws.knobs import assert_alive, assert_described, assert_guarded, every_knob
+from tests.laws.knobs import OTHER_WORDS, assert_alive, assert_described, assert_guarded, every_knob
 from tests.laws.pictures import observation, one_of, waves
 
 EVERY = PROPERTIES.names()
@@ -19,7 +19,7 @@ each = pytest.mark.parametrize("name", EVERY)
 
 def dtype_of(name: str) -> torch.dtype:
     """Those that ask a network get its float32, the others the precision that tells a wrong formula from rounding."""
-    return torch.float32 if hasattr(PROPERTIES.get(name), "embed") else torch.float64
+    return torch.float32 if set(PROPERTIES.get(name).__struct_fields__) & OTHER_WORDS.keys() else torch.float64
 
 
 def clean(name: str, n: int = 2, size: int = 32) -> Tensor:

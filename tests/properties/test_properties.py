@@ -106,7 +106,7 @@ def test_a_first_stage_that_is_asked_anew_gives_the_target_of_that_step() -> Non
 class Means(Identity, frozen=True, kw_only=True):
     """An embedder anyone can follow."""
 
-    def embed(self, picture: torch.Tensor) -> torch.Tensor:
+    def embed(self, picture: torch.Tensor, template: str = "") -> torch.Tensor:
         return torch.nn.functional.adaptive_avg_pool2d(picture, 2).flatten(1)
 
 

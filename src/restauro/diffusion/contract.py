@@ -55,7 +55,8 @@ class Denoiser(Protocol):
 class Observation:
     """What is known of the picture that is looked for.
 
-    picture: the damaged one. mask: 1 = missing, soft values allowed. reference: other pictures of the same person.
+    picture: the damaged one. mask: 1 = missing, soft values allowed. reference: (R, 3, H, W), other pictures of the same
+    person, each for all of the batch. template: how the faces are aligned (photo/faces/align.py; "": not known).
     restored: a first stage's answer (N, 3, H, W). restore_at(x, t): a first stage that also looks at the noisy state and
     its original timestep, and is asked anew at every step (PGDiff's published restorer).
     """
@@ -65,6 +66,7 @@ class Observation:
     reference: Tensor | None = None
     restored: Tensor | None = None
     restore_at: Callable[[Tensor, float], Tensor] | None = None
+    template: str = ""
 
     def source(self, of: Literal["picture", "restored"]) -> Tensor:
         """The damaged picture or, where it is asked for, the first stage's answer."""

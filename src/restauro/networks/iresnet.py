@@ -62,10 +62,15 @@ class IResNet(nn.Module):
         self.fc = nn.Linear(widths[3] * math.ceil(size / 16) ** 2, embedding)
         self.features = nn.BatchNorm1d(embedding)
 
+    def maps(self, picture: Tensor) -> list[Tensor]:
+        """What the four stages say, of a picture of any size: at a half, a quarter, an eighth and a sixteenth of it."""
+        found = [self.prelu(self.bn1(self.conv1(picture)))]
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            found.append(stage(found[-1]))
+        return found[1:]
+
     def forward(self, x: Tensor) -> Tensor:
-        h = self.prelu(self.bn1(self.conv1(x)))
-        h = self.bn2(self.layer4(self.layer3(self.layer2(self.layer1(h)))))
-        return self.features(self.fc(h.flatten(1)))
+        return self.features(self.fc(self.bn2(self.maps(x)[-1]).flatten(1)))
 
 
 def _stage(channels: int, out_channels: int, count: int) -> nn.Sequential:

@@ -20,6 +20,7 @@ BUILDERS = {
     "rrdb-timed": "restauro.networks.rrdb:TimedRestorer",
     "iresnet": "restauro.networks.iresnet:IResNet",
     "patchgan": "restauro.networks.patchgan:PatchGAN",
+    "vgg": "restauro.networks.vgg:VGG",
 }
 """Architecture in a passport -> module:class, imported when asked for."""
 

@@ -9,10 +9,12 @@ import numpy as np
 
 # left eye in the picture, right eye, nose tip, left mouth corner, right mouth corner; pixel centres at whole numbers
 _FFHQ = [[192.98138, 239.94708], [318.90277, 240.1936], [256.63416, 314.01935], [201.26117, 371.41043], [313.08905, 371.15118]]
+_ARCFACE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 _CENTRE, _CLOSER = np.array([256.0, 272.0]), 1.30
 TEMPLATES: dict[str, tuple[int, np.ndarray]] = {
     "ffhq512": (512, np.array(_FFHQ)),  # as customary for restoration at 512 px: much background
     "restauro128": (128, (_CENTRE + (np.array(_FFHQ) - _CENTRE) * _CLOSER) / 4),  # hairline to chin
+    "arcface": (112, np.array(_ARCFACE)),  # of identity networks (arXiv 1801.07698)
 }
 Border = Literal["reflect", "edge"] | tuple[float, float, float]
 

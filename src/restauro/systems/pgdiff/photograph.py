@@ -260,7 +260,7 @@ def _restore(
     masks = None
     if any(job.mask is not None for job in jobs):
         masks = torch.stack([torch.from_numpy(np.ascontiguousarray(job.mask, np.float32)) for job in jobs])[:, None].to(device)
-    references = to_tensor([np.mean(reference, 0)], device) if len(reference) else None
+    references = to_tensor(reference, device) if len(reference) else None
     observed = Observation(pictures, mask=masks, reference=references)
     out = engine.run(recipe, observed, pictures=[job.face.number - 1 for job in jobs], listener=listener)
     # who guided may not judge, and the judge knows only our template
