@@ -20,7 +20,7 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.knobs import build, suggest
 from restauro.core.noise import PictureNoise
-from restauro.core.recipe import Recipe, Want, parse_want
+from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
 from restauro.core.registry import SAMPLERS
 from restauro.degradations.chains import degrade as apply_chain
 from restauro.diffusion.contract import Sampler, Unguided
@@ -35,7 +35,7 @@ from restauro.photo.write import write
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.objective import PARTS
 from restauro.systems.pgdiff.photograph import OURS, FaceReport, Frame, Report, restore_photograph, to_array, to_tensor
-from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.systems.pgdiff.recipe import TASKS, baseline
 from restauro.training.data import Pictures
 from restauro.training.data import load as load_pictures
 from restauro.training.loop import Progress, Run
@@ -124,22 +124,27 @@ class Result:
         return before_after(self.source.pixels, self.pixels)
 
 
-def make_recipe(
-    task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), scale: float | None = None, **settings: Any
-) -> Recipe:
+def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), **settings: Any) -> Recipe:
     """The recipe of a task with changes: any field of `Recipe` by name, and properties to be guided by instead of its own.
 
-    want: `Want`s or strings like "lightness:weight=0.5". scale: the published s, with faithful only.
+    want: `Want`s or strings like "lightness:weight=0.5". With faithful only, the fields of `Published` by name: method
+    ("pgdiff", "gdp", "ddnm"), scale (the published s), repeats, window, respacing (which sets the steps).
     """
+    if task not in TASKS:
+        raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
+    theirs = {name: settings.pop(name) for name in Published.__struct_fields__ if name in settings}
+    theirs = {name: value for name, value in theirs.items() if value is not None}
     if faithful and "fidelity" in settings:
         raise RecipeError("the published algorithm has no fidelity; its strength is `scale` (--scale)")
-    if scale is not None and not faithful:
-        raise RecipeError("scale is the published algorithm's strength; use it with faithful, or fidelity without")
-    recipe = (PUBLISHED if faithful else TASKS)[task]
+    if theirs and not faithful:
+        raise RecipeError(f"{next(iter(theirs))} is the published algorithms' own; use it with faithful, or fidelity without")
+    recipe = baseline(theirs.get("method", "pgdiff"), task) if faithful else TASKS[task]
     if want:
         settings["wants"] = tuple(parse_want(one) if isinstance(one, str) else one for one in want)
-    if scale is not None and recipe.published is not None:
-        settings["published"] = msgspec.structs.replace(recipe.published, scale=scale)
+    if theirs:
+        settings["published"] = msgspec.to_builtins(recipe.published) | theirs
+    if theirs.get("respacing"):
+        settings.setdefault("steps", visits(theirs["respacing"]))
     plain: Mapping[str, Any] = msgspec.to_builtins(recipe) | msgspec.to_builtins(settings)
     made: Recipe = build(Recipe, plain, name="recipe")
     return made
@@ -180,7 +185,7 @@ def restore(
 ) -> Result:
     """Sharpen and clean the faces of a photograph; everything else stays as it is.
 
-    settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `scale`.
+    settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `method`, `scale`.
     Raises InputError, RecipeError or WeightsError, each in one line.
 
     >>> restauro.restore("grandma.jpg").save("out.jpg")  # doctest: +SKIP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -74,7 +74,7 @@ def _expected(knob: KnobInfo) -> str:
     if get_origin(knob.type) is Literal:
         return f"one of {knob.range.replace('|', ', ')}"
     if get_origin(knob.type) is tuple:
-        return "a list of whole numbers like 1,3"
+        return "two numbers like 0.7,1" if float in get_args(knob.type) else "a list of whole numbers like 1,3"
     kind = {int: "a whole number", float: "a number"}.get(knob.type, "a value")
     low, _, high = knob.range.partition("..")
     if low and high:
@@ -88,13 +88,17 @@ def _metavar(knob: KnobInfo) -> str:
         return knob.range
     if get_origin(knob.type) is Literal:
         return knob.range
-    return "1,3,..." if get_origin(knob.type) is tuple else METAVARS.get(knob.type, "VALUE")
+    if get_origin(knob.type) is tuple:
+        return "X,X" if float in get_args(knob.type) else "1,3,..."
+    return METAVARS.get(knob.type, "VALUE")
 
 
 def _facts(knob: KnobInfo, default: Any) -> str:
     if knob.type is bool:
         return ""
     facts = [knob.unit] if knob.unit else []
+    if isinstance(default, tuple) and default:
+        default = ",".join(f"{one:g}" for one in default)
     if default not in (None, "", (), {}):
         facts.append(f"default {default:g}" if isinstance(default, float) else f"default {default}")
     return f" ({', '.join(facts)})" if facts else ""

@@ -19,7 +19,7 @@ from restauro.cli._tally import Tally
 from restauro.cli._words import faces_in_words, reason_for_nothing
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.knobs import parse_settings
-from restauro.core.recipe import Recipe, parse_want
+from restauro.core.recipe import Published, Recipe, parse_want
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.store import find
 
@@ -58,6 +58,7 @@ class PhotoCommand(Command):
         parser.add_argument("photos", nargs="*", metavar="PHOTO", help="photographs, or folders of photographs")
         self._files(parser.add_argument_group("files"))
         self._knobs(parser.add_argument_group("how"))
+        self._published(parser.add_argument_group("as published, instead of ours"))
         add_output_options(parser.options)
 
     def _files(self, group: argparse._ArgumentGroup) -> None:
@@ -80,8 +81,8 @@ class PhotoCommand(Command):
         )
 
     def _knobs(self, group: argparse._ArgumentGroup) -> None:
-        published = PUBLISHED[self.task]
-        more = {"steps": f"; --faithful: {published.steps}"}
+        published = PUBLISHED.get(self.task)
+        more = {"steps": f"; --faithful: {published.steps}"} if published else {}
         add_knobs(group, Recipe, skip=INNER | self.skip, short=SHORT, defaults=TASKS[self.task], more=more)
         group.add_argument(
             "--want",
@@ -92,10 +93,12 @@ class PhotoCommand(Command):
         )
         walk = f"default {TASKS[self.task].sampler} (`restauro samplers list`)"
         group.add_argument("--sampler", type=parse_settings, metavar="NAME[:knob=value,...]", help=walk)
-        group.add_argument("--faithful", action="store_true", help="the algorithm as published, defects included")
-        scale = published.published.scale if published.published else 0
-        group.add_argument("--scale", type=_scale, metavar="S", help=f"with --faithful: its strength (default {scale:g})")
         group.add_argument("--bg-upsampler", type=_no_upsampler, help=argparse.SUPPRESS)
+
+    def _published(self, group: argparse._ArgumentGroup) -> None:
+        published = PUBLISHED.get(self.task)
+        group.add_argument("--faithful", action="store_true", help="the algorithm as published, defects included")
+        add_knobs(group, Published, defaults=published.published if published else None)
 
     def run(self, args: argparse.Namespace) -> int:
         words = [*args.photos, *(args.input or [])]
@@ -113,7 +116,7 @@ class PhotoCommand(Command):
 
     def _settings(self, args: argparse.Namespace) -> dict[str, Any]:
         """What `api.make_recipe` is told; checked without loading torch."""
-        settings = given(args, Recipe) | {"faithful": args.faithful, "scale": args.scale, "want": tuple(args.want or ())}
+        settings = given(args, Recipe) | given(args, Published) | {"faithful": args.faithful, "want": tuple(args.want or ())}
         if args.sampler:
             settings["sampler"], knobs = args.sampler
             settings |= {"sampler_knobs": knobs} if knobs else {}
@@ -231,13 +234,3 @@ def _quality(text: str) -> int:
 def _no_upsampler(text: str) -> None:
     if text.lower() != "none":
         raise argparse.ArgumentTypeError("there is no upsampler for the background; only `none` is understood")
-
-
-def _scale(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
-    return value

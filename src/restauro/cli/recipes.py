@@ -13,7 +13,7 @@ from restauro.cli._print import print_json, print_table
 from restauro.core.errors import RecipeError
 from restauro.core.knobs import knobs, suggest
 from restauro.core.recipe import Recipe
-from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.systems.pgdiff.recipe import BASELINES, PUBLISHED, TASKS
 
 
 class Recipes(Command):
@@ -23,18 +23,19 @@ class Recipes(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         if args.action == "list":
-            rows = [(task, _in_short(recipe), _in_short(PUBLISHED.get(task))) for task, recipe in TASKS.items()]
+            faithful = PUBLISHED | BASELINES
             if args.json:
-                print_json({"ours": TASKS, "faithful": PUBLISHED})
+                print_json({"ours": TASKS, "faithful": faithful})
             else:
-                print_table([("TASK", "OURS", "AS PUBLISHED (--faithful)"), *rows])
+                rows = [(name, _in_short(TASKS.get(name)), _in_short(faithful.get(name))) for name in TASKS | faithful]
+                print_table([("RECIPE", "OURS", "AS PUBLISHED (--faithful, --method)"), *rows])
             return 0
         name = name_of(args, "recipe").replace("_", "-")
-        if name not in TASKS:
-            raise RecipeError(f"unknown recipe {name!r}{suggest(name, TASKS)}")
-        if args.faithful and name not in PUBLISHED:
+        if name not in TASKS | BASELINES:
+            raise RecipeError(f"unknown recipe {name!r}{suggest(name, TASKS | BASELINES)}")
+        if args.faithful and name not in PUBLISHED | BASELINES:
             raise RecipeError(f"{name} was never published as a program: there is no faithful recipe of it")
-        print_recipe((PUBLISHED if args.faithful else TASKS)[name], json=args.json)
+        print_recipe(((PUBLISHED if args.faithful else TASKS) | BASELINES)[name], json=args.json)
         return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -26,11 +27,29 @@ class Want(Knobbed, frozen=True, kw_only=True):
 
 
 class Published(Knobbed, frozen=True, kw_only=True):
-    """Settings of PGDiff as published; they act with `faithful` only."""
+    """Settings of PGDiff as published, or of the two methods its paper compares with; they act with `faithful` only."""
 
-    scale: Annotated[float, Knob("s, the strength of guidance", ge=0)] = 0.1
+    method: Annotated[Literal["pgdiff", "gdp", "ddnm"], Knob("whose algorithm: PGDiff, GDP (2304.01247), DDNM (2212.00490)")] = (
+        "pgdiff"
+    )
+    scale: Annotated[float, Knob("s, the strength of guidance; ddnm: share of the constraint, 0 to 1", ge=0, le=1e6)] = 0.1
     repeats: Annotated[int, Knob("N, evaluations at one timestep inside the window", ge=1, le=20)] = 1
     window: Annotated[tuple[float, float], Knob("(end, start) of the repeats, exclusive, as shares of the schedule")] = (0.7, 1.0)
+    respacing: Annotated[
+        str, Knob("timesteps to visit: ddpm100 is a whole stride, 10,15,20 so many in equal sections; default ddpm<steps>")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.repeats > 1 and self.method != "pgdiff":
+            raise RecipeError(f"{self.method} looks once at each timestep: repeats are PGDiff's")
+        if self.method == "ddnm" and self.scale > 1:
+            raise RecipeError(f"scale={self.scale:g}: in ddnm it is the share of the constraint that is imposed, 0 to 1")
+
+
+def visits(respacing: str) -> int:
+    """How many timesteps a respacing like "ddpm100", "10,15,20" or "karras:10@0.6" visits."""
+    return sum(int(count) for count in re.findall(r"\d+", respacing.partition("@")[0]))
 
 
 class Recipe(Knobbed, frozen=True, kw_only=True):
@@ -72,6 +91,9 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
         SAMPLERS.check(self.sampler)
         if self.faithful and self.published is None:
             raise RecipeError("a faithful recipe needs its published settings")
+        respacing = self.published.respacing if self.published else ""
+        if respacing and visits(respacing) != self.steps:
+            raise RecipeError(f"respacing {respacing!r} visits {visits(respacing)} steps, not {self.steps}")
 
     def to_json(self) -> str:
         """One line; `from_json` gives an equal recipe."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -12,18 +12,21 @@ from restauro.diffusion.contract import Observation, Property
 
 
 class SmoothSemantics(Property, frozen=True, kw_only=True):
-    """The picture equals the restorer's answer, in all frequencies (as published) or below a cutoff.
+    """The picture equals the restorer's answer, or the damaged one, in all frequencies (as published) or below a cutoff.
 
     clean, target: (N, 3, H, W) in [-1, 1].  Exact projection: the low-pass is an ideal one.
     """
 
     cutoff: Annotated[float, Knob("highest frequency that is compared; 1: all of them", ge=0.02, le=1, unit="of Nyquist")] = 1.0
+    of: Annotated[
+        Literal["restored", "picture"], Knob("whose coarse content: the first stage's answer or the damaged picture's")
+    ] = "restored"
 
     def target(self, observed: Observation) -> Tensor:
-        return observed.source("restored").clamp(-1, 1)
+        return observed.source(self.of).clamp(-1, 1)
 
     def target_at(self, observed: Observation, target: Tensor, x: Tensor, t: float) -> Tensor:
-        return target if observed.restore_at is None else observed.restore_at(x, t).clamp(-1, 1)
+        return observed.restore_at(x, t).clamp(-1, 1) if self.of == "restored" and observed.restore_at is not None else target
 
     def distance(self, clean: Tensor, target: Tensor) -> Tensor:
         return self._low(clean - target).square().mean((1, 2, 3))

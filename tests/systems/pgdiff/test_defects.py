@@ -125,9 +125,10 @@ def test_defect_08_the_weight_of_the_known_region_does_nothing() -> None:
 
 def test_defect_09_one_strength_for_every_task() -> None:
     """The recommended ones are built in; ours has no strength to tune against the schedule."""
-    assert SCALES["colorize"] == SCALES["inpaint"] == 0.01 and 0.05 <= SCALES["restore"] <= 0.1
-    assert 0.0015 <= SCALES["old-photo"] <= 0.005
-    assert {task: recipe.published.scale for task, recipe in PUBLISHED.items() if recipe.published} == SCALES
+    scales = SCALES["pgdiff"]
+    assert scales["colorize"] == scales["inpaint"] == 0.01 and 0.05 <= scales["restore"] <= 0.1 and scales["reference"] == 0.05
+    assert 0.0015 <= scales["old-photo"] <= 0.005
+    assert {task: recipe.published.scale for task, recipe in PUBLISHED.items() if recipe.published} == scales
     assert all(recipe.published is None for recipe in TASKS.values())
 
 

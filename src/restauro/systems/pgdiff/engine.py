@@ -16,14 +16,16 @@ from restauro.core.errors import RecipeError, WeightsError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.knobs import build
 from restauro.core.noise import PictureNoise
-from restauro.core.recipe import Recipe, Want
+from restauro.core.recipe import Published, Recipe, Want
 from restauro.core.registry import PROPERTIES, SAMPLERS
 from restauro.diffusion.contract import Guidance, Observation, Property, Sampler, Unguided
 from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.restorers.smooth import restorer
-from restauro.systems.pgdiff.guidance import RULES, WEIGHTS, PublishedGuidance
+from restauro.systems.pgdiff.ddnm import NullSpaceGuidance
+from restauro.systems.pgdiff.gdp import gdp
+from restauro.systems.pgdiff.guidance import RULES, PublishedGuidance, all_or_nothing
 from restauro.systems.pgdiff.observed import CHANNELS, channels
 from restauro.weights.store import find, load
 
@@ -78,6 +80,7 @@ def run(
     cannot be combined, WeightsError when weights are missing.
     """
     device, n = observed.picture.device, len(observed.picture)
+    observed = replace(observed, template=find(recipe.prior)[0].face_template)
     if observed.restored is None:
         observed = replace(observed, restored=restorer(recipe.restorer, device)(observed.picture, mask=observed.mask))
     denoiser = prior(recipe.prior, device, observed if recipe.told and not recipe.faithful else None)
@@ -117,8 +120,9 @@ def respaced(recipe: Recipe, schedule: NoiseSchedule) -> NoiseSchedule | None:
     Fidelity lowers the noise that is laid over the first stage's answer: 0 twice the recipe's `start`, 1 none.
     """
     if recipe.published is not None and recipe.faithful:
-        if recipe.start == 0:
-            return schedule.respace(f"ddpm{recipe.steps}")
+        respacing = recipe.published.respacing
+        if recipe.start == 0 or respacing:
+            return schedule.respace((respacing or f"ddpm{recipe.steps}") + (f"@{recipe.start:g}" if recipe.start else ""))
         return schedule.respace(np.linspace(0, float(schedule.t_of_sigma(recipe.start)), recipe.steps).tolist())
     top = recipe.start * 2 * (1 - recipe.fidelity)
     if recipe.steps == 0 or (recipe.start and top < LEAST_SIGMA):
@@ -128,14 +132,22 @@ def respaced(recipe: Recipe, schedule: NoiseSchedule) -> NoiseSchedule | None:
 
 def guidance_of(recipe: Recipe, observed: Observation, schedule: NoiseSchedule) -> Guidance:
     """The published rules where the recipe is faithful, ours otherwise."""
+    wanted = [Wanted(property_of(want), want.weight) for want in recipe.wants]
     published = recipe.published
-    if not recipe.faithful or published is None:
-        wanted = [Wanted(property_of(want), want.weight) for want in recipe.wants]
-        return CleanGuidance(wanted, observed, schedule) if wanted else Unguided()
-    if recipe.wants:
-        wanted = [Wanted(property_of(want), want.weight) for want in recipe.wants]
-    else:
-        wanted = [Wanted(build(PROPERTIES.get(name), knobs), weight) for name, weight, knobs in WEIGHTS[recipe.task]]
+    if recipe.faithful and published is not None:
+        return _published_guidance(recipe, published, wanted, all_or_nothing(observed), schedule)
+    return CleanGuidance(wanted, observed, schedule) if wanted else Unguided()
+
+
+def _published_guidance(
+    recipe: Recipe, published: Published, wanted: list[Wanted], observed: Observation, schedule: NoiseSchedule
+) -> Guidance:
+    if published.method == "gdp":
+        return gdp(recipe.task, observed, published.scale, wanted)
+    if published.method == "ddnm":
+        return NullSpaceGuidance(wanted, observed, published.scale)
+    if not wanted:
+        return Unguided()
     end, begin = (share * schedule.original_steps for share in published.window)
     inside = [t for t, told in enumerate(schedule.original_index) if end < told < begin]
     if published.repeats > 1 and not inside:
@@ -144,7 +156,7 @@ def guidance_of(recipe: Recipe, observed: Observation, schedule: NoiseSchedule) 
         wanted=wanted,
         observed=observed,
         schedule=schedule,
-        rule=RULES[recipe.task],
+        rule=RULES.get(recipe.task, "mean-shift"),
         scale=published.scale,
         repeats=published.repeats,
         window=(min(inside, default=0) - 1, max(inside, default=0) + 1),

@@ -7,7 +7,7 @@ results: norms over the whole batch, no guard against a gradient of zero, guidan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -59,9 +59,7 @@ class PublishedGuidance:
 
     def gradient(self, clean: Tensor, targets: Sequence[Target]) -> Tensor:
         """Of the weighted sum of summed losses, each picture's own."""
-        total = torch.zeros_like(clean)
-        for (prop, weight), target in zip(self.wanted, targets, strict=True):
-            total += weight * prop.elements(clean, target) * prop.gradient(clean, target)
+        total = summed_gradient(self.wanted, clean, targets)
         if self.empty_holes and self.observed.mask is not None:
             total = total * (self.observed.mask <= 0)
         return total
@@ -75,20 +73,24 @@ class PublishedGuidance:
         return move.x_next - g * self.scale * length
 
 
+def summed_gradient(wanted: Sequence[Wanted], clean: Tensor, targets: Sequence[Target]) -> Tensor:
+    """Of the weighted sum of losses, each summed over its elements as in published code."""
+    total = torch.zeros_like(clean)
+    for (prop, weight), target in zip(wanted, targets, strict=True):
+        total += weight * prop.elements(clean, target) * prop.gradient(clean, target)
+    return total
+
+
+def all_or_nothing(observed: Observation) -> Observation:
+    """The mask as published methods read it: anything above 0 is missing."""
+    return observed if observed.mask is None else replace(observed, mask=(observed.mask > 0).to(observed.picture))
+
+
 def published_loss(wanted: Sequence[Wanted], clean: Tensor, targets: Sequence[Target]) -> Tensor:
     """(N,) the weighted sum of summed losses, as the released code reports it (which leaves out the 1 of 1 - cosine)."""
     losses = [w * p.elements(clean, target) * p.distance(clean, target) for (p, w), target in zip(wanted, targets, strict=True)]
     return torch.stack(losses).sum(0)
 
-
-WEIGHTS: dict[str, list[tuple[str, float, dict[str, str | bool]]]] = {
-    "restore": [("smooth-semantics", 1.0, {})],
-    "reference": [("smooth-semantics", 1.0, {}), ("identity", 25.0, {"loss": "mse"})],
-    "colorize": [("lightness", 1.0, {"weights": "mean"}), ("colour-statistics", 0.05, {})],
-    "inpaint": [("known-region", 1.0, {"soft": False})],
-    "old-photo": [("lightness", 1.0, {"weights": "mean", "of": "restored"}), ("colour-statistics", 0.5, {})],
-}
-"""The published sum of each task: property, weight, knobs."""
 
 RULES: dict[str, Literal["mean-shift", "dynamic", "dynamic-per-channel"]] = {
     "restore": "mean-shift",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from restauro.core.errors import RecipeError
+from restauro.core.knobs import suggest
 from restauro.core.recipe import Published, Recipe, Want
 
 SMOOTH = Want(property="smooth-semantics", weight=0.8, knobs={"cutoff": 0.5})
@@ -20,18 +24,70 @@ TASKS: dict[str, Recipe] = {
 """Ours: guidance on the clean estimate, warm start from the first stage, ten calls. Chosen on validation faces by LPIPS,
 for inpainting by the PSNR inside the hole; with more noise at the start faces are sharper and less like themselves."""
 
-SCALES = {"restore": 0.1, "reference": 0.05, "colorize": 0.01, "inpaint": 0.01, "old-photo": 0.0015}
-"""The published strengths. The released code's default is 0.1 for all, 10 to 67 times what its authors recommend."""
+SCALES: dict[str, dict[str, float]] = {
+    "pgdiff": {"restore": 0.1, "reference": 0.05, "colorize": 0.01, "inpaint": 0.01, "old-photo": 0.0015},
+    "gdp": {"restore": 0.1, "colorize": 0.1, "inpaint": 0.1, "old-photo": 0.1},
+    "ddnm": {"restore": 1.0, "colorize": 1.0, "inpaint": 1.0, "old-photo": 1.0},
+}
+"""The strength of every published method in each of its tasks.
 
-PUBLISHED: dict[str, Recipe] = {
-    task: Recipe(
+pgdiff: as its authors recommend; the released code's default is 0.1 for all, 10 to 67 times that.
+"""
+
+WISHES: dict[str, dict[str, tuple[Want, ...]]] = {
+    "pgdiff": {
+        "restore": (Want(property="smooth-semantics"),),
+        "reference": (
+            Want(property="smooth-semantics"),
+            Want(property="identity", weight=25.0, knobs={"loss": "mse", "align": False, "mirror": False, "blur": 0}),
+        ),
+        "colorize": (
+            Want(property="lightness", knobs={"weights": "mean"}),
+            Want(property="colour-statistics", weight=0.05, knobs={"region": "all"}),
+        ),
+        "inpaint": (Want(property="known-region"),),
+        "old-photo": (
+            Want(property="lightness", knobs={"weights": "mean", "of": "restored"}),
+            Want(property="colour-statistics", weight=0.5, knobs={"region": "all"}),
+        ),
+    },
+    "ddnm": {
+        "restore": (Want(property="smooth-semantics", knobs={"cutoff": 0.25, "of": "picture"}),),
+        "colorize": (Want(property="lightness"),),
+        "inpaint": (Want(property="known-region"),),
+        "old-photo": (Want(property="lightness"),),
+    },
+}
+"""pgdiff: the published sum of losses. ddnm: the measurements A that are imposed. gdp has degradations of its own (gdp.py),
+and properties only if asked for."""
+
+
+def baseline(method: str, task: str, steps: int = 100, scale: float | None = None) -> Recipe:
+    """The recipe of a published method ("pgdiff", "gdp", "ddnm") for a task, from pure noise; scale: its strength s.
+
+    Raises RecipeError where the method does not define the task.
+    """
+    if method not in SCALES:
+        raise RecipeError(f"unknown method {method!r}{suggest(method, SCALES)}")
+    scales = SCALES[method]
+    if task not in scales:
+        raise RecipeError(f"{method} was not published for {task!r}; it has {', '.join(scales)}")
+    walk: dict[str, Any] = {"sampler": "ddim", "sampler_knobs": {"eta": 0.85}} if method == "ddnm" else {"sampler": "ancestral"}
+    return Recipe(
         task=task,  # type: ignore[arg-type]
         faithful=True,
-        sampler="ancestral",
-        steps=100,
+        steps=steps,
         start=0.0,
-        published=Published(scale=scale),
+        wants=WISHES.get(method, {}).get(task, ()),
+        published=Published(method=method, scale=scales[task] if scale is None else scale),  # type: ignore[arg-type]
+        **walk,
     )
-    for task, scale in SCALES.items()
+
+
+PUBLISHED: dict[str, Recipe] = {task: baseline("pgdiff", task) for task in SCALES["pgdiff"]}
+"""PGDiff as published, 100 calls."""
+
+BASELINES: dict[str, Recipe] = {
+    f"{task}-{method}": baseline(method, task) for method in ("gdp", "ddnm") for task in SCALES[method]
 }
-"""As published: from pure noise, 100 calls, guidance on the step."""
+"""What its paper compares with, by the names under which `restauro recipes` shows them."""
