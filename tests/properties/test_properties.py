@@ -9,6 +9,8 @@ import torch
 
 from restauro.core.errors import RecipeError
 from restauro.diffusion.contract import Observation, Property
+from restauro.diffusion.guidance import CleanGuidance, Wanted
+from restauro.diffusion.schedule import NoiseSchedule
 from restauro.properties.colour_statistics import STYLES, ColourStatistics, adain, statistics
 from restauro.properties.identity import Identity, to_embedder
 from restauro.properties.known_region import KnownRegion
@@ -16,6 +18,7 @@ from restauro.properties.lightness import Lightness
 from restauro.properties.smooth_semantics import SmoothSemantics
 from tests.laws.pictures import observation, waves
 
+BASE = NoiseSchedule.named("openai-linear")
 SEEN, CLEAN = observation(), waves(4, 2, 32)
 
 
@@ -54,7 +57,7 @@ def test_lightness_of_a_grey_picture_is_itself() -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_palettes_are_met(style: str) -> None:
-    prop = ColourStatistics(style=style)  # type: ignore[arg-type]
+    prop = ColourStatistics(style=style, region="all")  # type: ignore[arg-type]
     mean, std = statistics(prop.project(CLEAN, prop.target(SEEN)))
     torch.testing.assert_close(mean.flatten(1), torch.tensor([STYLES[style][0]] * 2).double(), atol=1e-6, rtol=0)
     torch.testing.assert_close(std.flatten(1), torch.tensor([STYLES[style][1]] * 2).double(), atol=1e-3, rtol=0)
@@ -62,7 +65,7 @@ def test_palettes_are_met(style: str) -> None:
 
 def test_a_picture_without_contrast_has_no_palette_and_no_nan() -> None:
     flat = torch.full((1, 3, 8, 8), 0.3, dtype=torch.float64)
-    prop = ColourStatistics()
+    prop = ColourStatistics(region="all")
     target = prop.target(SEEN)
     assert prop.project(flat, target).isfinite().all() and prop.gradient(flat, target).isfinite().all()
     torch.testing.assert_close(adain(flat, target).mean((2, 3)), target[0].flatten(1))
@@ -70,7 +73,7 @@ def test_a_picture_without_contrast_has_no_palette_and_no_nan() -> None:
 
 def test_the_known_region_honours_grey_levels_unless_told_otherwise() -> None:
     soft = observation(soft=True)
-    kept, strict = (KnownRegion(soft=value).project(CLEAN, KnownRegion(soft=value).target(soft)) for value in (True, False))
+    kept, strict = (CleanGuidance([Wanted(KnownRegion(soft=value))], soft, BASE).impose(CLEAN) for value in (True, False))
     mask = soft.mask.expand_as(CLEAN)  # type: ignore[union-attr]
     torch.testing.assert_close(kept, soft.picture * (1 - mask) + CLEAN * mask)
     torch.testing.assert_close(strict, torch.where(mask > 0, CLEAN, soft.picture))

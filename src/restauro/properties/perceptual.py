@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from restauro.core.knobs import Knob
@@ -14,10 +13,12 @@ from restauro.properties._look import look, network_of
 
 Maps = list[Tensor]
 LAYERS = {"all": slice(None), "shallow": slice(2), "deep": slice(2, None)}
+FAINT = 0.01
+"""Added to the squared length of features: places where nearly nothing is seen must not count like the others."""
 
 
 class Seen(NamedTuple):
-    """maps: one a layer, (N, C, h, w), each place a unit vector. template: how faces are aligned."""
+    """maps: one a layer, (N, C, h, w), each place a vector of length 1. template: how faces are aligned."""
 
     maps: Maps
     template: str
@@ -37,10 +38,10 @@ class Perceptual(Property, frozen=True, kw_only=True):
     of: Annotated[Literal["picture", "restored"], Knob("whose features: the damaged picture's or the first stage's")] = "restored"
 
     def embed(self, picture: Tensor, template: str = "") -> Maps:
-        """(N, 3, H, W) to unit features, differentiable."""
+        """(N, 3, H, W) to features of length 1, differentiable."""
         network, passport = network_of(self.features, ("identity", "features"), picture.device)
         maps: Maps = network.maps(look(picture, passport, template))  # type: ignore[operator]
-        return [F.normalize(one, eps=1e-6) for one in maps[LAYERS[self.layers]]]
+        return [one / (one.square().sum(1, keepdim=True) + FAINT).sqrt() for one in maps[LAYERS[self.layers]]]
 
     def target(self, observed: Observation) -> Seen:
         return Seen(self.embed(observed.source(self.of), observed.template), observed.template)

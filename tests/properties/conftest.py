@@ -1,0 +1,3 @@
+"""The laws' tiny networks serve here, too."""
+
+from tests.laws.conftest import tiny_networks as tiny_networks
