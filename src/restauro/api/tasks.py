@@ -1,0 +1,162 @@
+"""The tasks: a photograph and a recipe in, a `Result` out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from restauro.api.result import Result
+from restauro.core.device import choose_device
+from restauro.core.errors import InputError, RecipeError
+from restauro.core.events import Listener, silent
+from restauro.core.knobs import build, suggest
+from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
+from restauro.photo.faces.align import crop
+from restauro.photo.faces.detect import detect
+from restauro.photo.metadata import read_fact, read_recipe
+from restauro.photo.photo import Photo
+from restauro.photo.read import Source, read
+from restauro.systems.pgdiff.photograph import Frame, restore_photograph
+from restauro.systems.pgdiff.recipe import TASKS, baseline
+
+USES_REFERENCE = {"identity", "colour-statistics"}
+
+
+def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), **settings: Any) -> Recipe:
+    """The recipe of a task with changes: any field of `Recipe` by name, and properties to be guided by instead of its own.
+
+    want: `Want`s or strings like "lightness:weight=0.5". With faithful only, the fields of `Published` by name: method
+    ("pgdiff", "gdp", "ddnm"), scale (the published s), repeats, window, respacing (which sets the steps).
+    """
+    if task not in TASKS:
+        raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
+    theirs = {name: settings.pop(name) for name in Published.__struct_fields__ if name in settings}
+    theirs = {name: value for name, value in theirs.items() if value is not None}
+    if faithful and "fidelity" in settings:
+        raise RecipeError("the published algorithm has no fidelity; its strength is `scale` (--scale)")
+    if theirs and not faithful:
+        raise RecipeError(f"{next(iter(theirs))} is the published algorithms' own; use it with faithful, or fidelity without")
+    recipe = baseline(theirs.get("method", "pgdiff"), task) if faithful else TASKS[task]
+    if want:
+        settings["wants"] = tuple(parse_want(one) if isinstance(one, str) else one for one in want)
+    if theirs:
+        settings["published"] = msgspec.to_builtins(recipe.published) | theirs
+    if theirs.get("respacing"):
+        settings.setdefault("steps", visits(theirs["respacing"]))
+    plain: Mapping[str, Any] = msgspec.to_builtins(recipe) | msgspec.to_builtins(settings)
+    made: Recipe = build(Recipe, plain, name="recipe")
+    return made
+
+
+def run(
+    source: Source | Photo,
+    recipe: Recipe,
+    *,
+    mask: Any = None,
+    reference: Sequence[Source] = (),
+    device: str = "auto",
+    listener: Listener = silent,
+) -> Result:
+    """Carry out a recipe on one photograph. mask: any picture of the same size, white where it is missing."""
+    photo = source if isinstance(source, Photo) else read(source)
+    hidden = None if mask is None else read_mask(mask)
+    recipe = msgspec.structs.replace(recipe, mask_sha256="" if hidden is None else hashlib.sha256(hidden.tobytes()).hexdigest())
+    if reference and not any(want.property in USES_REFERENCE for want in recipe.wants):
+        if recipe.faithful:
+            raise RecipeError("a reference acts through a property: add --want identity")
+        recipe = msgspec.structs.replace(recipe, wants=(*recipe.wants, Want(property="identity", weight=0.2)))
+    references = [_reference(one, Frame.of(recipe.prior)) for one in reference]
+    outcome = restore_photograph(
+        photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener
+    )
+    return Result(outcome.pixels, outcome.touched, outcome.report, recipe, photo)
+
+
+def restore(
+    source: Source | Photo,
+    *,
+    device: str = "auto",
+    listener: Listener = silent,
+    mask: Any = None,
+    reference: Sequence[Source] = (),
+    **settings: Any,
+) -> Result:
+    """Sharpen and clean the faces of a photograph; everything else stays as it is.
+
+    settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `method`, `scale`.
+    Raises InputError, RecipeError or WeightsError, each in one line.
+
+    >>> restauro.restore("grandma.jpg").save("out.jpg")  # doctest: +SKIP
+    """
+    recipe = make_recipe("restore", **settings)
+    return run(source, recipe, device=device, listener=listener, mask=mask, reference=reference)
+
+
+def colorize(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+    """Give the faces of a grey photograph colour; their lightness stays exactly as it is."""
+    return run(source, make_recipe("colorize", **settings), device=device, listener=listener)
+
+
+def inpaint(source: Source | Photo, mask: Any, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+    """Fill what the mask marks (white = missing); all other pixels stay exactly as they are."""
+    return run(source, make_recipe("inpaint", **settings), device=device, listener=listener, mask=mask)
+
+
+def old_photo(
+    source: Source | Photo, *, mask: Any = None, device: str = "auto", listener: Listener = silent, **settings: Any
+) -> Result:
+    """Restore the faces of an old photograph, with or without a mask of its scratches."""
+    return run(source, make_recipe("old-photo", **settings), device=device, listener=listener, mask=mask)
+
+
+def recipe_of(path: str | Path) -> Recipe:
+    """The recipe that made a file of ours."""
+    text = read_recipe(path)
+    if text is None:
+        raise InputError(f"{path}: holds no recipe; only pictures written by restauro do")
+    return Recipe.from_json(text)
+
+
+def replay(
+    path: str | Path, source: str | Path | None = None, *, mask: Any = None, device: str = "auto", listener: Listener = silent
+) -> Result:
+    """Make a result of ours again from its recipe and its source; the bytes are the same on the same machine.
+
+    source: where the original photograph is; default: the recorded name beside the result. Another picture than the
+    recorded one is an InputError.
+    """
+    recipe = recipe_of(path)
+    name, digest = read_fact(path, "source") or "", read_fact(path, "sourceSHA256") or ""
+    place = Path(source) if source else Path(path).parent / name
+    if not place.exists():
+        raise InputError(f"{place}: the source of {path} is not there; name it with --source", "missing")
+    photo = read(place)
+    if photo.sha256 != digest:
+        raise InputError(
+            f"{place} is not the picture that {path} was made from (SHA-256 {photo.sha256[:12]}, recorded {digest[:12]})"
+        )
+    if recipe.mask_sha256 and mask is None:
+        raise InputError(f"{path} was made with a mask: name it with --mask")
+    result = run(photo, recipe, mask=mask, device=device, listener=listener)
+    if result.recipe.mask_sha256 != recipe.mask_sha256:
+        raise InputError(f"this is not the mask that {path} was made with")
+    return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")
+
+
+def read_mask(source: Any) -> np.ndarray:
+    """(H, W) float32 in [0, 1], 1 = missing, from any picture: one channel, whatever it was stored in."""
+    return read(source).pixels.mean(-1).astype(np.float32)
+
+
+def _reference(source: Source, frame: Frame) -> np.ndarray:
+    """The largest face of a reference photograph, aligned."""
+    photo = read(source)
+    faces = detect(photo.pixels)
+    if not faces:
+        raise InputError(f"{photo.name}: no face was found in this reference photograph")
+    return crop(photo.pixels, max(faces, key=lambda face: face.eye_distance).points, *frame)[0]
