@@ -1,0 +1,34 @@
+"""What Python callers use: paths, bytes, PIL pictures, arrays in; a `Result` out. Nothing is printed or left behind."""
+
+from __future__ import annotations
+
+from restauro.api.drawing import degrade, sample
+from restauro.api.inspection import Inspection, inspect
+from restauro.api.result import Result
+from restauro.api.tasks import colorize, inpaint, make_recipe, old_photo, recipe_of, replay, restore, run
+from restauro.api.training import ship, train
+from restauro.core.recipe import Recipe
+from restauro.photo.read import read
+from restauro.systems.pgdiff.photograph import FaceReport, Report
+
+__all__ = [
+    "FaceReport",
+    "Inspection",
+    "Recipe",
+    "Report",
+    "Result",
+    "colorize",
+    "degrade",
+    "inpaint",
+    "inspect",
+    "make_recipe",
+    "old_photo",
+    "read",
+    "recipe_of",
+    "replay",
+    "restore",
+    "run",
+    "sample",
+    "ship",
+    "train",
+]
