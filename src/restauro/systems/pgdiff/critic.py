@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from restauro.core.knobs import Knob, Knobbed
 from restauro.degradations._base import filter2d
 from restauro.degradations.blur import gaussian_kernel
-from restauro.diffusion.contract import Observation
+from restauro.diffusion.contract import Observation, Restorer
 from restauro.networks.patchgan import PatchGAN
-from restauro.restorers.smooth import OnePass, SmoothRestorer, restorer
+from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff.engine import prior
 from restauro.systems.pgdiff.practice import balance, damage
 from restauro.training.augment import augment
@@ -30,15 +30,16 @@ LEVELS = (0.15, 0.8)
 class CriticObjective(Knobbed, frozen=True, kw_only=True):
     """A PatchGAN on the logistic loss. Real: sharp faces. False: what guidance will show it of the same faces, damaged.
 
-    That is the first stage's answers, also sharpened or blended with the truth by a part, and the prior's one-call estimates
-    from noise over those. The penalty on the gradient, on both sides (R1 and R2: Mescheder et al. 2018, arXiv 1801.04406),
-    is what makes the gradient usable: an unbounded critic paints its own patterns.
+    That is the first stage's answers, also sharpened or blended with the truth by a part, the prior's one-call estimates
+    from noise over those, and both after steps along the critic's own gradient: without these, and without the penalty on
+    the gradient of both sides (R1 and R2: Mescheder et al. 2018, arXiv 1801.04406), guidance by it paints patterns.
     """
 
     width: Annotated[int, Knob("channels of the first layer", ge=4)] = 24
     layers: Annotated[int, Knob("layers that halve the size", ge=1, le=5)] = 3
-    penalty: Annotated[float, Knob("weight of the squared gradient of a picture's mean logit", ge=0)] = 5.0
-    veil: Annotated[float, Knob("largest noise laid over both sides", ge=0, le=1)] = 0.06
+    penalty: Annotated[float, Knob("weight of the squared gradient of a picture's mean logit", ge=0)] = 20.0
+    veil: Annotated[float, Knob("largest noise laid over both sides", ge=0, le=1)] = 0.1
+    fooled: Annotated[float, Knob("largest step along the critic's own gradient, three of them", ge=0, le=1)] = 0.02
     least_sharp: Annotated[float, Knob("Laplacian variance under which a training face is hardly drawn", ge=0)] = 300.0
     first_stage: Annotated[str, Knob("restorer whose answers are false")] = "face-restorer"
     prior: Annotated[str, Knob("prior whose estimates are false")] = "face-prior"
@@ -56,6 +57,8 @@ class CriticObjective(Knobbed, frozen=True, kw_only=True):
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
         real, _ = augment(pictures, rng)
         false = torch.cat(self.falsified(real, rng))
+        strides = torch.from_numpy(rng.uniform(0, self.fooled, len(false[::3]))).float()
+        false = torch.cat([false, fooling(network, false[::3], strides)])
         generator = torch_generator(rng)
         loss = torch.zeros(())
         for side, sign in ((real, -1), (false, 1)):
@@ -112,8 +115,18 @@ def steepness(network: nn.Module, pictures: Tensor) -> Tensor:
     return gradient.square().sum((1, 2, 3)).mean()
 
 
+def fooling(network: nn.Module, pictures: Tensor, strides: Tensor, steps: int = 3) -> Tensor:
+    """Pictures moved to where the critic takes them for real, as guidance moves them: `strides` (N,) root mean square a step."""
+    for _ in range(steps):
+        leaf = pictures.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(network(leaf).sum(), leaf)
+        norm = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+        pictures = (leaf.detach() + strides[:, None, None, None] * gradient / norm).clamp(-1, 1)
+    return pictures
+
+
 @cache
-def _restorer(name: str) -> OnePass | SmoothRestorer:
+def _restorer(name: str) -> Restorer:
     return restorer(name, CPU)
 
 
