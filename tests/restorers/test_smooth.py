@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from restauro.core.errors import WeightsError
-from restauro.networks.rrdb import RRDBNet, TimedRestorer
+from restauro.networks.rrdb import RRDBNet
 from restauro.restorers.smooth import OnePass, restorer
 from restauro.weights.passports import Passport
 from restauro.weights.store import imported_folder, save
@@ -36,10 +36,29 @@ def test_an_imported_rrdb_file_is_a_restorer(tmp_path: Path, monkeypatch: pytest
     assert found(PICTURE).shape == PICTURE.shape
 
 
-def test_a_restorer_that_wants_the_noisy_state_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scale", [2, 4])
+def test_an_upscaler_is_a_restorer_whose_answer_is_reduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: int) -> None:
     monkeypatch.setenv("RESTAURO_HOME", str(tmp_path))
-    arguments = {"mid_channels": 4, "num_blocks": 1, "growth_channels": 2}
-    about = Passport(name="timed", what="A test.", kind="restorer", architecture="rrdb-timed", arguments=arguments)
-    save(TimedRestorer(**arguments).state_dict(), about, imported_folder())
-    with pytest.raises(WeightsError, match="noisy state"):
-        restorer("timed", torch.device("cpu"))
+    arguments = {"mid_channels": 4, "num_blocks": 1, "growth_channels": 2, "scale": scale}
+    about = Passport(name="large", what="A test.", kind="upscaler", architecture="rrdb", arguments=arguments, range=(0.0, 1.0))
+    save(RRDBNet(**arguments).state_dict(), about, imported_folder())
+    found = restorer("large", torch.device("cpu"))
+    assert found.scale == scale and found(PICTURE).shape == PICTURE.shape
+
+
+class Larger(nn.Module):
+    """A perfect upscaler."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.interpolate(x, scale_factor=2, mode="bicubic")
+
+
+def test_what_a_perfect_upscaler_says_is_the_picture() -> None:
+    smooth = torch.linspace(-0.8, 0.8, 32).expand(1, 3, 32, 32)
+    found = OnePass(Larger(), (0.0, 1.0), multiple=1, scale=2)(smooth)
+    torch.testing.assert_close(found[..., 4:-4], smooth[..., 4:-4], rtol=0, atol=5e-3)
+
+
+def test_what_is_no_restorer_is_refused_in_one_line() -> None:
+    with pytest.raises(WeightsError, match="'identity' is a identity, not a restorer"):
+        restorer("identity", torch.device("cpu"))

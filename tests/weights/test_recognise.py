@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import torch
 
 from restauro.core.errors import WeightsError
 from restauro.networks.rrdb import RRDBNet
-from restauro.networks.unet import UNet
+from restauro.networks.unet import SuperResUNet, UNet
 from restauro.weights.build import misfits, skeleton
+from restauro.weights.declared import Declared
 from restauro.weights.recognise import Unrecognised, recognise
 from tests.shared import GOLDENS
 
@@ -33,10 +35,10 @@ EXPECTED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pgdiff/keys/iresnet34": ("arcface-iresnet34", "iresnet", {"blocks": [3, 4, 6, 3]}),
     "pgdiff/keys/iresnet50": ("arcface-iresnet50", "iresnet", {"blocks": [3, 4, 14, 3], "size": 112}),
     "pgdiff/keys/iresnet100": ("arcface-iresnet100", "iresnet", {"blocks": [3, 13, 30, 3]}),
-    "ddpm_sr3/keys/openai_guided_256_uncond": ("", "unet", {"resblock_updown": True, "attention": [8, 16, 32]}),
-    "ddpm_sr3/keys/openai_improved_cifar10_32": ("", "unet", {"resblock_updown": False, "attention": [2, 4]}),
-    "ddpm_sr3/keys/openai_improved_imagenet_64": ("", "unet", {"attention": [4, 8]}),
-    "ddpm_sr3/keys/openai_improved_lsun_256": ("", "unet", {"scale_shift": False, "attention": [16]}),
+    "ddpm_sr3/keys/openai_guided_256_uncond": ("guided256", "unet", {"resblock_updown": True, "attention": [8, 16, 32]}),
+    "ddpm_sr3/keys/openai_improved_cifar10_32": ("improved-cifar32", "unet", {"num_heads": 4, "attention": [2, 4]}),
+    "ddpm_sr3/keys/openai_improved_imagenet_64": ("improved-imagenet64", "unet", {"num_heads": 4, "attention": [4, 8]}),
+    "ddpm_sr3/keys/openai_improved_lsun_256": ("improved-lsun256", "unet", {"num_heads": 1, "attention": [16]}),
 }
 
 
@@ -45,12 +47,12 @@ def test_official_key_lists(file: str) -> None:
     state_dict = listed(file)
     name, architecture, arguments = EXPECTED[file]
     passport, tensors = recognise(state_dict)
-    assert name in ("", passport.name)
+    assert passport.name == name
     assert passport.architecture == architecture
     assert {key: passport.arguments[key] for key in arguments} == arguments
     assert tensors.keys() == state_dict.keys()
     assert not misfits(skeleton(passport), state_dict)
-    assert passport.licence
+    assert passport.licence and (passport.kind != "prior" or passport.size == int(re.sub(r"\D", "", name)))
 
 
 def test_the_restorer_among_other_networks() -> None:
@@ -71,14 +73,38 @@ def test_plain_rrdb_networks(scale: int, blocks: int) -> None:
     assert passport.kind == ("restorer" if scale == 1 else "upscaler")
 
 
+def superres(classes: int | None, out: int) -> dict[str, torch.Tensor]:
+    with torch.device("meta"):
+        network = SuperResUNet(6, out, 64, [1, 2], 1, attention=[2], num_head_channels=64, num_classes=classes)
+    return network.state_dict()
+
+
+@pytest.mark.parametrize("classes", [None, 1000])
+@pytest.mark.parametrize("out", [3, 6])
+def test_a_prior_that_is_also_shown_a_small_picture(classes: int | None, out: int) -> None:
+    passport, _ = recognise(superres(classes, out))
+    assert (passport.kind, passport.architecture) == ("conditional-prior", "unet-superres")
+    assert passport.arguments["in_channels"] == 6 and passport.arguments["num_classes"] == classes
+    assert passport.variance == ("learned_range" if out == 6 else "fixed_large")
+    assert "enlarges" in passport.what and not misfits(skeleton(passport), superres(classes, out))
+
+
+def test_a_prior_that_is_told_a_class() -> None:
+    uncond = listed("ddpm_sr3/keys/openai_guided_256_uncond")
+    width = uncond["time_embed.2.weight"].shape[0]
+    passport, _ = recognise({**uncond, "label_emb.weight": torch.empty(1000, width, device="meta")})
+    assert (passport.kind, passport.arguments["num_classes"]) == ("conditional-prior", 1000)
+    assert passport.name == "unet-554m" and passport.variance == "learned_range"
+
+
 def test_declared_arguments_win() -> None:
     with torch.device("meta"):
         network = UNet(3, 6, 32, [1, 2], 1, attention=[2], num_head_channels=32)
-    passport, _ = recognise(network.state_dict(), {"num_head_channels": 32, "new_attention_order": True})
+    with pytest.raises(WeightsError, match="64 channels cannot be split into heads of 48"):
+        recognise(network.state_dict(), Declared(head_channels=48))
+    passport, _ = recognise(network.state_dict(), Declared(head_channels=32, qkv_order="new"))
     assert passport.arguments["num_head_channels"] == 32
     assert passport.arguments["new_attention_order"]
-    with pytest.raises(WeightsError, match="unexpected keyword argument 'num_heads_chanels'"):
-        recognise(network.state_dict(), {"num_heads_chanels": 32})
 
 
 @pytest.mark.parametrize("file", EXPECTED)

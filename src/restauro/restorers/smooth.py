@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.core.errors import WeightsError
+from restauro.restorers.timed import Timed
 from restauro.weights.store import find, load
 
 
 class OnePass:
-    """A network that sees the picture alone, such as an imported RRDB file. Holes are shown to it as they are.
+    """A network that sees the picture alone: an imported RRDB file, or one that spandrel knows. Holes are shown as they are.
 
-    range: the values of black and white as the network was trained; pictures outside are in [-1, 1].
+    range: the values of black and white as the network was trained; pictures outside are in [-1, 1]. An answer that is
+    `scale` times as large is reduced: a restorer keeps the picture's size.
     """
 
-    scale, tiles = 1, True
+    tiles = True
 
-    def __init__(self, network: nn.Module, range: tuple[float, float] = (-1.0, 1.0), multiple: int = 4):
-        self.network, self.range, self.multiple = network, range, multiple
+    def __init__(self, network: nn.Module, range: tuple[float, float] = (-1.0, 1.0), multiple: int = 4, scale: int = 1):
+        self.network, self.range, self.multiple, self.scale = network, range, multiple, scale
 
     @torch.no_grad()
     def __call__(self, picture: Tensor, *, mask: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
         black, white = self.range
         gain = (white - black) / 2
         answer: Tensor = self.network(pad((picture + 1) * gain + black, self.multiple))
-        return unpad((answer - black) / gain - 1, picture)
+        return (reduced(answer, self.scale)[..., : picture.shape[-2], : picture.shape[-1]] - black) / gain - 1
 
 
 class SmoothRestorer:
@@ -45,7 +49,7 @@ class SmoothRestorer:
         mask = torch.zeros_like(picture[:, :1]) if mask is None else mask
         emptied = picture * (1 - mask)
         answer = smooth_answer(self.network, pad(emptied, self.multiple), pad(mask, self.multiple))
-        return unpad(answer, picture).clamp(-1, 1)
+        return answer[..., : picture.shape[-2], : picture.shape[-1]].clamp(-1, 1)
 
 
 def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
@@ -58,19 +62,19 @@ def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
     return out[:, :3] + out[:, 3:].sigmoid() * emptied
 
 
-def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer:
+def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer | Timed:
     """The restorer of a name, shipped or imported. Raises WeightsError when these weights are no restorer."""
     passport, _ = find(name)
-    if passport.kind != "restorer":
+    if passport.kind not in ("restorer", "upscaler"):
         raise WeightsError(f"{name!r} is a {passport.kind}, not a restorer; `restauro models list` shows what is here")
     if passport.prediction not in ("", "clean", "gated"):
         raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here give a clean or a gated picture")
+    network: Any = load(name, device)
     if passport.architecture == "rrdb-timed":
-        raise WeightsError(f"{name!r} also wants the noisy state at every step; as a first stage use 'face-restorer'")
-    network = load(name, device)
+        return Timed(network)
     if passport.prediction == "gated":
-        return SmoothRestorer(network, int(network.multiple))  # type: ignore[arg-type]
-    return OnePass(network, passport.range)
+        return SmoothRestorer(network, int(network.multiple))
+    return OnePass(network, passport.range, getattr(network, "multiple", 4), getattr(network, "scale", 1))
 
 
 def pad(picture: Tensor, multiple: int) -> Tensor:
@@ -80,5 +84,7 @@ def pad(picture: Tensor, multiple: int) -> Tensor:
     return F.pad(picture, (0, extra[0], 0, extra[1]), mode="replicate") if any(extra) else picture
 
 
-def unpad(answer: Tensor, picture: Tensor) -> Tensor:
-    return answer[..., : picture.shape[-2], : picture.shape[-1]]
+def reduced(answer: Tensor, scale: int) -> Tensor:
+    """Bicubic with antialias, as pictures are made small everywhere here."""
+    height, width = answer.shape[-2] // scale, answer.shape[-1] // scale
+    return answer if scale == 1 else F.interpolate(answer, (height, width), mode="bicubic", antialias=True, align_corners=False)

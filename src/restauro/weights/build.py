@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from restauro.core.errors import WeightsError
 from restauro.core.knobs import suggest
+from restauro.weights.foreign import ARCHITECTURE, foreign_network
 from restauro.weights.passports import Passport
 
 BUILDERS = {
@@ -60,6 +61,8 @@ def misfits(network: nn.Module, state_dict: Mapping[str, Tensor]) -> str:
 
 def network_from(passport: Passport, state_dict: Mapping[str, Tensor], path: Path, device: torch.device) -> nn.Module:
     """The network with these weights in float32: eval mode, channels-last, no gradients for its parameters."""
+    if passport.architecture == ARCHITECTURE:
+        return foreign_network(state_dict, device)
     network = skeleton(passport)
     if problem := misfits(network, state_dict):
         raise WeightsError(f"{path} does not fit its passport: {problem}")

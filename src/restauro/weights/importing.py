@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from restauro.core.errors import WeightsError
+from restauro.weights.declared import NOTHING, Declared
 from restauro.weights.passports import NAME, Passport
 from restauro.weights.store import available, imported_folder, intact, keep, save, sha256_of
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ENDINGS = {".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"}
+"""What the names of weights files end in: such a word is not taken for a name."""
 YUNET_SIZE = 4 * 2**20
 YUNET_OUTPUTS = (b"cls_8", b"obj_16", b"bbox_32", b"kps_32")
 
@@ -21,39 +27,67 @@ def import_file(
     path: str | Path,
     name: str | None = None,
     *,
-    declared: Mapping[str, Any] | None = None,
+    declared: Declared = NOTHING,
     tell: Callable[[str], None] = print,
 ) -> Passport:
     """Recognise a weights file and copy it into the store under `name` (default: what it is).
 
-    Tensors keep their precision. declared: constructor arguments that shapes cannot tell, such as num_head_channels.
-    `tell` gets the licence note. Importing the same file again changes nothing. Raises `WeightsError` if the file is
-    damaged or of no known kind, or if the name is taken by other weights.
+    Tensors keep their precision. declared: what names and shapes do not tell. `tell` gets the licence note. Importing the
+    same file again changes nothing, unless something else is declared. Raises `WeightsError` if the file is damaged or of
+    no known kind, or if the name is taken by other weights.
     """
     path = Path(path)
     onnx = path.suffix.lower() == ".onnx"
-    passport = _import_detector(path, name) if onnx else _import_tensors(path, name, declared or {})
+    passport = _import_detector(path, name) if onnx else _import_tensors(path, name, declared)
     if passport.licence:
         tell(f"{passport.name}: {passport.licence}")
     return passport
 
 
-def _import_tensors(path: Path, name: str | None, declared: Mapping[str, Any]) -> Passport:
-    import torch
+def named(word: str) -> str:
+    """The name of weights: the word itself or, where it is a file, the name under which that is imported, once."""
+    path = Path(word)
+    known = available()
+    if any(passport.name == word for passport in known) or not (path.is_file() or path.suffix in ENDINGS):
+        return word
+    if path.is_file():
+        source = sha256_of(path)
+        if found := next((passport for passport in known if passport.source == source and intact(passport.name)), None):
+            return found.name
+    return import_file(path, re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("._-")[:100] or None, tell=lambda _: None).name
 
+
+def _import_tensors(path: Path, name: str | None, declared: Declared) -> Passport:
     from restauro.weights.loading import read_state_dict
-    from restauro.weights.recognise import Unrecognised, recognise
 
     state_dict = read_state_dict(path)
-    try:
-        passport, tensors = recognise(state_dict, declared)
-    except Unrecognised as error:
-        raise Unrecognised(f"{path}: {error}", error.nearest, error.found, error.missing) from None
-    sick = [key for key, value in tensors.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    passport, tensors = _whose(path, state_dict, declared)
+    sick = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if sick:
         raise WeightsError(f"{path}: {len(sick)} tensors hold values that are not finite ({sick[0]}): the file is damaged")
     passport = _signed(passport, path, name)
     return _already_here(passport) or save(tensors, passport, imported_folder(), half=False)
+
+
+def _whose(path: Path, state_dict: Mapping[str, Tensor], declared: Declared) -> tuple[Passport, Mapping[str, Tensor]]:
+    """One of our own architectures or, failing that, one that spandrel knows."""
+    from restauro.weights.foreign import foreign_passport
+    from restauro.weights.recognise import Unrecognised, recognise
+
+    try:
+        return recognise(state_dict, declared)
+    except Unrecognised as error:
+        own = error
+    except WeightsError as error:
+        hint = "; the file does not tell: say --head-channels or --heads" if "heads of" in str(error) else ""
+        raise WeightsError(f"{path}: {error}{hint}") from None
+    try:
+        passport, more = foreign_passport(state_dict), "spandrel does not know them either"
+    except WeightsError as error:
+        passport, more = None, str(error)
+    if passport is None:
+        raise Unrecognised(f"{path}: {own} ({more})", own.nearest, own.found, own.missing)
+    return declared.apply(passport), state_dict
 
 
 def _signed(passport: Passport, path: Path, name: str | None) -> Passport:
@@ -65,11 +99,14 @@ def _signed(passport: Passport, path: Path, name: str | None) -> Passport:
 
 
 def _already_here(passport: Passport) -> Passport | None:
-    """The passport in the store if it came from the same file and is intact; `WeightsError` if the name is taken."""
+    """The same passport in the store if its weights are intact; `WeightsError` if the name is taken."""
     taken = next((other for other in available() if other.name == passport.name), None)
     if taken is not None and taken.source != passport.source:
         raise WeightsError(f"the name {passport.name!r} is taken by other weights ({taken.what}); give this file another name")
-    return taken if taken is not None and intact(taken.name) else None
+    if taken is None or not intact(taken.name):
+        return None
+    same = msgspec.structs.replace(passport, file=taken.file, sha256=taken.sha256, command=taken.command) == taken
+    return taken if same else None
 
 
 def _import_detector(path: Path, name: str | None) -> Passport:

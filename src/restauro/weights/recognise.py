@@ -6,14 +6,13 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 from torch import Tensor
 
 from restauro.core.errors import WeightsError
 from restauro.core.registry import SYSTEMS
 from restauro.weights.build import misfits, skeleton
+from restauro.weights.declared import NOTHING, Declared
 from restauro.weights.passports import Passport
 
 StateDict = Mapping[str, Tensor]
@@ -56,17 +55,17 @@ def layouts() -> Iterator[Layout]:
             yield from importlib.import_module(f"{place}.checkpoints").LAYOUTS
 
 
-def recognise(state_dict: StateDict, declared: Mapping[str, Any] | None = None) -> tuple[Passport, dict[str, Tensor]]:
+def recognise(state_dict: StateDict, declared: Declared = NOTHING) -> tuple[Passport, dict[str, Tensor]]:
     """What a state dict is (a passport without SHA-256 and with a suggested name), and those of its tensors that belong.
 
-    Only names and shapes are read; `declared` constructor arguments win over what was read or assumed. Every tensor of
-    the architecture must be there: `Unrecognised` otherwise, or if no layout fits.
+    Only names and shapes are read; what is declared wins over what was read or assumed. Every tensor of the architecture
+    must be there: `Unrecognised` otherwise, or if no layout fits.
     """
     if not state_dict:
         raise Unrecognised("there are no tensors to recognise")
     known = list(layouts())
     for layout in known:
-        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared or {})):
+        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared)):
             return answer
     nearest = max(known, key=lambda layout: len(layout.found(state_dict)) / len(layout.telling), default=None)
     found = nearest.found(state_dict) if nearest else []
@@ -82,7 +81,7 @@ def recognise(state_dict: StateDict, declared: Mapping[str, Any] | None = None) 
     )
 
 
-def _read(layout: Layout, state_dict: StateDict, declared: Mapping[str, Any]) -> tuple[Passport, dict[str, Tensor]] | None:
+def _read(layout: Layout, state_dict: StateDict, declared: Declared) -> tuple[Passport, dict[str, Tensor]] | None:
     """The layout's answer, None if it declines; `Unrecognised` if its network and the tensors do not fit each other."""
     tensors = layout.tensors(state_dict)
     try:
@@ -92,7 +91,7 @@ def _read(layout: Layout, state_dict: StateDict, declared: Mapping[str, Any]) ->
         raise Unrecognised(f"this looks like {layout.what}, but {reason}", layout.what, layout.telling) from None
     if passport is None:
         return None
-    passport = msgspec.structs.replace(passport, arguments={**passport.arguments, **declared})
+    passport = declared.apply(passport)
     if problem := misfits(skeleton(passport), tensors):
         raise Unrecognised(f"this looks like {layout.what}, but {problem}", layout.what, layout.telling)
     return passport, tensors

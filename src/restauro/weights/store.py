@@ -153,7 +153,7 @@ def load(name: str, device: str | torch.device = "cpu") -> nn.Module:
 
     device = torch.device(device)
     passport, path = find(name)
-    key = (str(path), passport.sha256, str(device))
+    key = (str(path), msgspec.json.encode(passport).decode(), str(device))
     with _lock:
         if key not in _loaded:
             verify(name)

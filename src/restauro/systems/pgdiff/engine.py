@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from restauro.core.device import choose_dtype
 from restauro.core.errors import RecipeError, WeightsError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.knobs import build
-from restauro.core.noise import PictureNoise
+from restauro.core.noise import Noise, PictureNoise
 from restauro.core.recipe import Published, Recipe, Want
 from restauro.core.registry import PROPERTIES, SAMPLERS
 from restauro.diffusion.contract import Guidance, Observation, Property, Sampler, Unguided
@@ -23,6 +24,7 @@ from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.restorers.smooth import restorer
+from restauro.restorers.timed import Timed
 from restauro.systems.pgdiff.ddnm import NullSpaceGuidance
 from restauro.systems.pgdiff.gdp import gdp
 from restauro.systems.pgdiff.guidance import RULES, PublishedGuidance, all_or_nothing
@@ -79,14 +81,12 @@ def run(
     observed.picture: (N, 3, S, S) aligned to the prior's template, S the prior's size. Raises RecipeError for what
     cannot be combined, WeightsError when weights are missing.
     """
-    device, n = observed.picture.device, len(observed.picture)
-    observed = replace(observed, template=find(recipe.prior)[0].face_template)
-    if observed.restored is None:
-        observed = replace(observed, restored=restorer(recipe.restorer, device)(observed.picture, mask=observed.mask))
+    device, n, shape = observed.picture.device, len(observed.picture), observed.picture.shape[1:]
+    noise = PictureNoise(seeds or recipe.seed, pictures or range(n), shape, device)
+    observed = first_stage(recipe, replace(observed, template=find(recipe.prior)[0].face_template), noise)
     denoiser = prior(recipe.prior, device, observed if recipe.told and not recipe.faithful else None)
-    if observed.picture.shape[1:] != denoiser.shape:
-        raise RecipeError(f"the prior {recipe.prior!r} works on {denoiser.shape}, not on {tuple(observed.picture.shape[1:])}")
-    noise = PictureNoise(seeds or recipe.seed, pictures or range(n), denoiser.shape, device)
+    if shape != denoiser.shape:
+        raise RecipeError(f"the prior {recipe.prior!r} works on {denoiser.shape}, not on {tuple(shape)}")
     out = _walk(recipe, observed, denoiser, noise, listener)
     if not torch.isfinite(out).all():
         if recipe.faithful:
@@ -96,6 +96,22 @@ def run(
         warnings.warn("low precision gave numbers that are not finite; using the first stage's answer there", stacklevel=2)
         out = torch.where(torch.isfinite(out), out, observed.source("restored"))
     return _finish(recipe, observed, out).clamp(-1, 1)
+
+
+def first_stage(recipe: Recipe, observed: Observation, noise: Noise) -> Observation:
+    """The observation with the restorer's answer, which is asked for once.
+
+    As published, a restorer that also sees the noisy state is asked anew at every step (once a step, however often that
+    is repeated) instead; its first answer is then only needed where the walk starts from it.
+    """
+    if observed.restored is not None or observed.restore_at is not None:
+        return observed
+    network = restorer(recipe.restorer, observed.picture.device)
+    if recipe.faithful and isinstance(network, Timed):
+        observed = replace(observed, restore_at=partial(network.at, observed.picture))
+        if recipe.start == 0:
+            return observed
+    return replace(observed, restored=network(observed.picture, mask=observed.mask, noise=noise(0, 1)))
 
 
 def _walk(recipe: Recipe, observed: Observation, denoiser: NetworkDenoiser, noise: PictureNoise, listener: Listener) -> Tensor:

@@ -1,0 +1,86 @@
+"""What the names and shapes in a checkpoint do not tell, said by whoever imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from restauro.core.errors import RecipeError
+from restauro.core.knobs import Knob, Knobbed
+from restauro.weights.passports import Passport
+
+Schedule = Literal[
+    "ho-linear", "ho-quad", "ho-warmup10", "ho-warmup50", "ho-const", "ho-jsd", "openai-linear", "sr3-linear",
+    "sd-scaled-linear", "ldm-sqrt-linear", "ldm-sqrt", "sigmoid", "cosine", "sqrt-as-alpha-bar",
+]  # fmt: skip
+Variance = Literal["fixed_small", "fixed_small_clipped", "fixed_large", "learned", "learned_range"]
+
+
+class Declared(Knobbed, frozen=True, kw_only=True):
+    """Facts about a checkpoint that win over what its layout assumes. None: as the layout assumes."""
+
+    head_channels: Annotated[int, Knob("U-Net: channels of an attention head", ge=1)] | None = None
+    heads: Annotated[int, Knob("U-Net: heads of every attention, instead of their channels", ge=1)] | None = None
+    decoder_heads: Annotated[int, Knob("U-Net: heads of the decoder's attention, where they differ", ge=1)] | None = None
+    qkv_order: Annotated[Literal["legacy", "new"], Knob("U-Net: head by head, or q, k and v first")] | None = None
+    prediction: Annotated[Literal["eps", "v", "clean", "mean"], Knob("prior: what it predicts")] | None = None
+    variance: Annotated[Variance, Knob("prior: of its steps")] | None = None
+    schedule: Annotated[Schedule, Knob("prior: the noise it was trained with")] | None = None
+    timesteps: Annotated[int, Knob("prior: the length of that schedule", ge=1)] | None = None
+    size: Annotated[int, Knob("side of the pictures it was trained on", ge=8, unit="px")] | None = None
+    face_template: (
+        Annotated[Literal["ffhq512", "restauro128", "arcface", "none"], Knob("how the faces it was trained on were aligned")]
+        | None
+    ) = None
+    values: Annotated[Literal["0..1", "-1..1"], Knob("restorer: black and white as it was trained")] | None = None
+
+    def apply(self, passport: Passport) -> Passport:
+        """The passport with these facts. `RecipeError` for one that means nothing for such weights."""
+        told = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        for name in told:
+            if not any(name in names for names in (ALWAYS, OF.get(passport.kind, ()), OF.get(passport.architecture, ()))):
+                option = f"--{name.replace('_', '-')}"
+                raise RecipeError(f"{option} means nothing here: the file holds {passport.what} ({passport.kind})")
+        if {"head_channels", "heads"} <= told.keys():
+            raise RecipeError("--head-channels and --heads exclude each other: name one")
+        if "decoder_heads" in told and "heads" not in told:
+            raise RecipeError("--decoder-heads needs --heads: heads are given by number or by their channels")
+        same = ("prediction", "variance", "schedule", "size", "face_template")
+        facts: dict[str, Any] = {name: told[name] for name in same if name in told}
+        if facts.get("face_template") == "none":
+            facts["face_template"] = ""
+        if "timesteps" in told:
+            facts["steps"] = told["timesteps"]
+        if "values" in told:
+            facts["range"] = (0.0, 1.0) if told["values"] == "0..1" else (-1.0, 1.0)
+        return msgspec.structs.replace(passport, arguments={**passport.arguments, **_arguments(told)}, **facts)
+
+
+NOTHING = Declared()
+
+ALWAYS = ("size", "face_template")
+UNET = ("head_channels", "heads", "decoder_heads", "qkv_order")
+OF: Mapping[str, tuple[str, ...]] = {
+    "unet": UNET,
+    "unet-superres": UNET,
+    "prior": ("prediction", "variance", "schedule", "timesteps"),
+    "restorer": ("values",),
+    "upscaler": ("values",),
+}
+"""Kind or architecture -> what may be declared."""
+
+
+def _arguments(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the U-Net's constructor."""
+    found: dict[str, Any] = {}
+    if "head_channels" in told:
+        found["num_head_channels"] = told["head_channels"]
+    if "heads" in told:
+        found |= {"num_heads": told["heads"], "num_head_channels": None}
+    if "decoder_heads" in told:
+        found["num_heads_upsample"] = told["decoder_heads"]
+    if "qkv_order" in told:
+        found["new_attention_order"] = told["qkv_order"] == "new"
+    return found
