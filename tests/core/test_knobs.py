@@ -129,6 +129,7 @@ def test_what_is_declared_can_be_listed() -> None:
 def test_settings_in_one_word() -> None:
     assert parse_settings("lightness") == ("lightness", {})
     assert parse_settings("known-region: soft-edge=3, mode=a=b ,") == ("known-region", {"soft_edge": "3", "mode": "a=b"})
+    assert parse_settings("lightness:weights=0.3, 0.6,0.1,weight=1") == ("lightness", {"weights": "0.3,0.6,0.1", "weight": "1"})
     with pytest.raises(RecipeError, match="expected NAME:knob=value"):
         parse_settings("lightness:weights")
 

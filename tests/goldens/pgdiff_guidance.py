@@ -44,7 +44,7 @@ def wanted_of(
     task: str, weights: dict[str, float], style: int, cosine: bool = False, identity: type[Identity] = BlockMeans
 ) -> list[Wanted]:
     """Upstream's sum of losses for a task."""
-    palette = ColourStatistics(style=STYLE[style])  # type: ignore[arg-type]
+    palette = ColourStatistics(style=STYLE[style], region="all")  # type: ignore[arg-type]
     match task:
         case "restoration":
             return [Wanted(SmoothSemantics(), weights["ss_weight"])]

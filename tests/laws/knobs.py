@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import pytest
@@ -32,6 +33,10 @@ def others(cls: type, knob: str) -> list[Any]:
     low, high = bounds(field.type)
     if get_origin(kind) is Literal:
         found: list[Any] = list(get_args(kind))
+    elif get_origin(kind) is tuple:
+        found = [(0.2, 0.3, 0.5)]
+    elif get_origin(kind) in (Union, UnionType):
+        found = [choice for one in get_args(kind) if get_origin(one) is Literal for choice in get_args(one)]
     elif kind is bool:
         found = [not default]
     elif kind in (int, float):

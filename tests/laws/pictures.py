@@ -14,7 +14,8 @@ from restauro.diffusion.contract import Observation
 def waves(seed: int, n: int, height: int, width: int | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
     """(n, 3, H, W) in [-0.6, 0.6]: one low frequency a channel, so that small and large ones are the same picture.
 
-    No value is further than 1.5 standard deviations from its mean: published palettes do not drive it out of [-1, 1].
+    No value is further than 1.5 standard deviations from its mean: published palettes do not drive it out of [-1, 1]. Nor
+    do they the visible part of those of seed 11.
     """
     width = width or height
     y, x = ((torch.arange(side, dtype=dtype) + 0.5) / side for side in (height, width))

@@ -23,7 +23,7 @@ def dtype_of(name: str) -> torch.dtype:
 
 
 def clean(name: str, n: int = 2, size: int = 32) -> Tensor:
-    return waves(4, n, size).to(dtype_of(name))
+    return waves(11, n, size).to(dtype_of(name))
 
 
 def known(name: str, n: int = 2, size: int = 32, soft: bool = False) -> Observation:

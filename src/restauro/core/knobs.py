@@ -91,17 +91,25 @@ def _choices(kind: Any) -> list[str]:
 def build(cls: type, settings: Mapping[str, Any], *, name: str = "", lax: bool = False) -> Any:
     """An instance of `cls` from plain values. Unknown names and bad values are a `RecipeError` that names the knob.
 
-    lax: accept strings for numbers ("0.5"), as they come from a command line.
+    lax: accept strings for numbers ("0.5") and lists ("1,2,3"), as they come from a command line.
     """
     name = name or cls.__name__
-    known = [field.name for field in msgspec.structs.fields(cls)]
+    known = {field.name: field for field in msgspec.structs.fields(cls)}
     for key in settings:
         if key not in known:
             raise RecipeError(f"{name} has no knob {key!r}{suggest(key, known)}")
+    plain = {key: _listed(value, known[key]) if lax else value for key, value in settings.items()}
     try:
-        return msgspec.convert(dict(settings), cls, strict=not lax)
+        return msgspec.convert(plain, cls, strict=not lax)
     except msgspec.ValidationError as error:
         raise RecipeError(f"{name}: {_plain(error, *msgspec.structs.fields(cls))}") from None
+
+
+def _listed(value: Any, field: msgspec.structs.FieldInfo) -> Any:
+    """The parts of "1,2,3" where a list is meant."""
+    kind = _declared(field.type)[0]
+    several = any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
+    return [part.strip() for part in value.split(",")] if several and isinstance(value, str) and "," in value else value
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -114,14 +122,19 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def parse_settings(text: str) -> tuple[str, dict[str, str]]:
-    """`"name:a=1,b=x"` -> `("name", {"a": "1", "b": "x"})`."""
+    """`"name:a=1,b=x"` -> `("name", {"a": "1", "b": "x"})`; `"name:a=1,2,3"` -> `("name", {"a": "1,2,3"})`."""
     name, _, rest = text.partition(":")
-    settings = {}
+    settings: dict[str, str] = {}
+    key = ""
     for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
+        if "=" in part:
+            key, _, value = part.partition("=")
+            key = key.strip().replace("-", "_")
+            settings[key] = value.strip()
+        elif key:
+            settings[key] += f",{part.strip()}"
+        else:
             raise RecipeError(f"{text!r}: expected NAME:knob=value,..., found {part!r}")
-        settings[key.strip().replace("-", "_")] = value.strip()
     return name.strip(), settings
 
 

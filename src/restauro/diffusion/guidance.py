@@ -2,9 +2,14 @@
 
 A property with an exact projection is imposed on the estimate; any other pulls by a normalised gradient step whose
 length follows the noise level, so that it fades with the noise it is meant to steer, and that never goes further than
-to where the distance would be 0. What looks at the noisy state moves the clean estimate and the noise as classifier
-guidance does, exactly (diffusion/classifier.py). The network's own noise is kept (`keeps_noise`): re-deriving it from a bent estimate
-blurs (0.8 to 1.7 dB in 50 steps on a Gaussian prior, tests/diffusion/test_guidance.py).
+to where the distance would be 0. The network's own noise is kept (`keeps_noise`): re-deriving it from a bent estimate
+blurs (0.8 to 1.7 dB in 50 steps on a Gaussian prior, tests/diffusion/test_guidance.py). A property of the noisy state
+moves estimate and noise as classifier guidance does (diffusion/classifier.py).
+
+A weight, or the grey of a soft mask, says how much of a projection the whole walk imposes. It is dealt out over the steps
+by what survives of each: of a change at noise level sigma, S^2 / (S^2 + sigma^2) in pictures of spread S, the rest being
+the noise's. So 0.5 goes half the way, from pure noise or from a warm start, in 5 steps or in 80 (within 0.08 with every
+sampler of first order, 0.13 with those of second; dealt out evenly, 0.5 was 0.21 to 0.54 of it).
 """
 
 from __future__ import annotations
@@ -13,10 +18,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from restauro.diffusion.contract import Estimate, Move, Observation, Property, Target
 from restauro.diffusion.schedule import NoiseSchedule
+
+SPREAD = 0.5
+"""Standard deviation of pictures in [-1, 1]."""
 
 
 class Wanted(NamedTuple):
@@ -51,25 +61,30 @@ class CleanGuidance:
                 uphill = -weight * prop.gradient(x, target)
                 clean, noise = clean + (1 - a) / a**0.5 * uphill, noise - spread * uphill
             elif prop.project is not None:
-                clean = clean + self._share(weight * _certain(prop, target, clean)) * (prop.project(clean, target) - clean)
+                clean = clean.lerp(prop.project(clean, target), self._share(weight * _certain(prop, target, clean), a))
             else:
                 clean = clean - _stride(prop, clean, target, weight * spread)
         return replace(estimate, clean=clean, noise=noise)
 
-    def _share(self, weight: Tensor) -> Tensor:
-        """Of a projection at each step, so that the whole walk imposes `weight` of it, however many steps it has."""
-        return 1 - (1 - weight.clamp(max=1)) ** (1 / len(self.schedule))
+    def _share(self, weight: Tensor, a: float) -> Tensor:
+        """Of a projection at the step with this alpha-bar, so that the whole walk imposes `weight` of it."""
+        return 1 - (1 - weight.clamp(max=1)) ** float(_surviving(a) / _surviving(self.schedule.alphas_cumprod).sum())
 
     def impose(self, picture: Tensor) -> Tensor:
         """What can be met exactly, met by a picture that no walk has made."""
         for prop, weight, target in self.wanted:
             if prop.project is not None:
                 share = (weight * _certain(prop, target, picture)).clamp(max=1)
-                picture = picture + share * (prop.project(picture, target) - picture)
+                picture = picture.lerp(prop.project(picture, target), share)
         return picture
 
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
         return move.x_next
+
+
+def _surviving(a: ArrayLike) -> np.ndarray:
+    a = np.asarray(a)
+    return a * SPREAD**2 / (a * SPREAD**2 + 1 - a)
 
 
 def _certain(prop: Property, target: Target, clean: Tensor) -> Tensor:

@@ -35,4 +35,7 @@ class KnownRegion(Property, frozen=True, kw_only=True):
         return 2 / clean[0].numel() * (clean - picture) * known.square()
 
     def project(self, clean: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
-        return torch.lerp(clean, target[0], target[1].expand_as(clean))
+        return torch.where(target[1] > 0, target[0], clean)
+
+    def certainty(self, target: tuple[Tensor, Tensor]) -> Tensor:
+        return target[1]
