@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from restauro.diffusion.contract import Observation
-from restauro.systems.pgdiff.critic import CriticObjective, one_call, steepness
+from restauro.networks.patchgan import PatchGAN
+from restauro.systems.pgdiff.critic import CriticObjective, fooling, one_call, steepness
 from restauro.training.data import Pictures
 from restauro.training.loop import Run, finished, train
 from restauro.training.ship import ship
 from restauro.weights.store import find, imported_folder, load
 from tests.laws.pictures import waves
 
-OBJECTIVE = CriticObjective(width=4, layers=2, penalty=0.1, first_stage="tiny-restorer", prior="tiny-prior", least_sharp=0.0)
+OBJECTIVE = CriticObjective(
+    width=4, layers=2, penalty=0.1, fooled=0.0, first_stage="tiny-restorer", prior="tiny-prior", least_sharp=0.0
+)
 
 
 def pictures(n: int) -> Pictures:
@@ -56,6 +59,18 @@ def test_steepness_is_the_squared_gradient_of_the_score() -> None:
     torch.testing.assert_close(found, expected.reshape(()))
     (gradient,) = torch.autograd.grad(found, network.weight)
     torch.testing.assert_close(gradient, network.weight.detach() / 8)
+
+
+def test_fooling_goes_uphill_by_strides() -> None:
+    """Where the way is straight, all of it: three strides of root mean square 0, 0.01 and 0.02."""
+    network, strides = PatchGAN(3, 4, 2, "none"), torch.tensor([0.0, 0.01, 0.02])
+    start = torch.zeros(3, 3, 32, 32)
+    with torch.no_grad():
+        before, moved = network.score(start), fooling(network, start, strides)
+    assert not moved.requires_grad
+    torch.testing.assert_close((moved - start).square().mean((1, 2, 3)).sqrt(), 3 * strides, rtol=0.05, atol=1e-7)
+    gain = network.score(moved) - before
+    assert gain[0] == 0 and 0 < gain[1] < gain[2]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
