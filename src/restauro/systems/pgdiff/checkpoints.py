@@ -14,6 +14,7 @@ from torch import Tensor
 from restauro.networks.iresnet import BLOCKS, iresnet_arguments
 from restauro.networks.rrdb import rrdb_arguments, timed_restorer_arguments
 from restauro.networks.unet import unet_arguments
+from restauro.networks.vgg import vgg_arguments
 from restauro.weights.passports import Passport
 from restauro.weights.recognise import Layout
 
@@ -165,6 +166,20 @@ def iresnet_passport(tensors: Mapping[str, Tensor]) -> Passport:
     )
 
 
+def vgg_passport(tensors: Mapping[str, Tensor]) -> Passport:
+    arguments = vgg_arguments(tensors)
+    depth = sum(arguments["blocks"]) + 3  # counted with the three layers that are left out
+    return Passport(
+        name=f"vgg{depth}",
+        what=f"VGG-{depth} of torchvision: deep features for the property perceptual",
+        kind="features",
+        architecture="vgg",
+        arguments=arguments,
+        training_data="ImageNet",
+        licence="torchvision is BSD-3-Clause; ImageNet's pictures are for non-commercial research",
+    )
+
+
 LAYOUTS = (
     Layout(
         "PGDiff's time-conditioned restorer",
@@ -192,5 +207,11 @@ LAYOUTS = (
         "an ArcFace iresnet",
         ("conv1.weight", "prelu.weight", "layer1.0.bn3.weight", "layer4.0.downsample.0.weight", "features.weight"),
         iresnet_passport,
+    ),
+    Layout(
+        "torchvision's VGG-16 or VGG-19",
+        ("features.0.weight", "features.2.weight", "features.5.weight", "features.7.weight", "features.28.weight"),
+        vgg_passport,
+        take=("features.",),
     ),
 )
