@@ -50,6 +50,7 @@ def test_what_the_engine_is_told() -> None:
     [
         (RESTORER, {"heads": 4}, "--heads means nothing here: the file holds an RRDB network (restorer)"),
         (RESTORER, {"schedule": "cosine"}, "--schedule means nothing here"),
+        (RESTORER, {"size": 512}, "--size means nothing here"),
         (PRIOR, {"values": "0..1"}, "--values means nothing here"),
         (PRIOR, {"heads": 4, "head_channels": 64}, "exclude each other"),
         (PRIOR, {"decoder_heads": 1}, "--decoder-heads needs --heads"),

@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from restauro.core.errors import WeightsError
+from restauro.core.errors import RecipeError, WeightsError
+from restauro.diffusion.contract import Observation
+from restauro.networks.iresnet import IResNet
 from restauro.networks.rrdb import RRDBNet, TimedRestorer
+from restauro.networks.unet import UNet
+from restauro.properties.identity import Identity
 from restauro.weights import store
-from restauro.weights.importing import import_file
+from restauro.weights.declared import Declared
+from restauro.weights.importing import import_file, named
+from tests.laws.pictures import waves
 from tests.shared import SHARED, needs_shared
 
 YUNET = SHARED / "data" / "weights" / "face_detection_yunet_2026may.onnx"
@@ -93,3 +99,60 @@ def test_other_onnx_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.onnx").write_bytes(content)
     with pytest.raises(WeightsError, match=r"x\.onnx is not the YuNet face detector"):
         import_file(tmp_path / "x.onnx")
+
+
+def test_what_is_declared_is_kept_and_can_be_corrected(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    arguments = {"in_channels": 3, "out_channels": 6, "model_channels": 32, "channel_mult": [1, 2], "num_res_blocks": 1}
+    torch.save(UNet(**arguments, attention=[2], zero_init=False).state_dict(), tmp_path / "small.pth")
+    wrong = import_file(tmp_path / "small.pth", "small", tell=lambda note: None)
+    x, t = torch.randn(1, 3, 8, 8), torch.zeros(1)
+    before = store.load("small")(x, t)
+    said = Declared(head_channels=32, qkv_order="new", size=32, schedule="cosine", face_template="restauro128")
+    right = import_file(tmp_path / "small.pth", "small", declared=said, tell=lambda note: None)
+    assert right.sha256 == wrong.sha256 and right == store.verify("small") and right != wrong
+    assert (right.size, right.schedule, right.face_template) == (32, "cosine", "restauro128")
+    assert not torch.allclose(store.load("small")(x, t), before), "the network is built anew"
+    with pytest.raises(RecipeError, match="--values means nothing here"):
+        import_file(tmp_path / "small.pth", "small", declared=Declared(values="0..1"))
+
+
+def test_heads_that_do_not_fit_are_asked_for(tmp_path: Path) -> None:
+    network = UNet(in_channels=3, out_channels=3, model_channels=32, channel_mult=[1, 1], num_res_blocks=1, attention=[2])
+    torch.save(network.state_dict(), tmp_path / "small.pth")
+    with pytest.raises(WeightsError, match=r"small\.pth: .* cannot be split into heads of 64; .* say --head-channels or --heads"):
+        import_file(tmp_path / "small.pth")
+    assert import_file(tmp_path / "small.pth", declared=Declared(heads=2), tell=lambda note: None).arguments["num_heads"] == 2
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("wrapper", ["", "state_dict", "params", "params_ema", "model"])
+def test_prefixes_and_wrappers(tmp_path: Path, prefix: str, wrapper: str) -> None:
+    weights = {f"{prefix}{key}": value for key, value in TimedRestorer(8, 1, 4).state_dict().items()}
+    torch.save({wrapper: weights, "meta": {"iter": 1}} if wrapper else weights, tmp_path / "x.pth")
+    assert import_file(tmp_path / "x.pth", tell=lambda note: None).architecture == "rrdb-timed"
+
+
+def test_a_file_may_stand_for_a_name(rrdb: Path, tmp_path: Path) -> None:
+    assert named("face-restorer") == "face-restorer"
+    assert named("no-such-thing") == "no-such-thing"
+    with pytest.raises(WeightsError, match=r"no-such\.pth cannot be read"):
+        named(str(tmp_path / "no-such.pth"))
+    odd = rrdb.rename(tmp_path / "4x (mine)_v1.pth")
+    assert named(str(odd)) == "4x-mine-_v1"
+    assert named(str(odd.rename(tmp_path / "other.pth"))) == "4x-mine-_v1", "one copy is enough"
+    assert [passport.name for passport in store.available() if passport.source] == ["4x-mine-_v1"]
+
+
+def test_an_embedder_can_be_named(tmp_path: Path) -> None:
+    """The small brother of ArcFace's iresnet50, which `make acceptance` takes at full size."""
+    torch.manual_seed(5)
+    torch.save(IResNet((1, 1, 1, 1), (8, 8, 16, 16), embedding=32).state_dict(), tmp_path / "face.pth")
+    passport = import_file(tmp_path / "face.pth", "mine", tell=lambda note: None)
+    assert (passport.kind, passport.size, passport.face_template) == ("identity", 112, "arcface")
+    prop = Identity(embedder="mine")
+    pictures = waves(1, 2, 64).float()
+    target = prop.target(Observation(pictures[:1], reference=pictures[:1], template="ffhq512"))
+    near, far = prop.distance(pictures, target)
+    assert near < 1e-5 < far
+    assert prop.gradient(pictures, target)[1].abs().max() > 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -71,11 +72,12 @@ def _parts(text: str) -> list[str]:
 
 
 def _expected(knob: KnobInfo) -> str:
-    if get_origin(knob.type) is Literal:
+    bare = _bare(knob.type)
+    if get_origin(bare) is Literal:
         return f"one of {knob.range.replace('|', ', ')}"
     if get_origin(knob.type) is tuple:
         return "two numbers like 0.7,1" if float in get_args(knob.type) else "a list of whole numbers like 1,3"
-    kind = {int: "a whole number", float: "a number"}.get(knob.type, "a value")
+    kind = {int: "a whole number", float: "a number"}.get(bare, "a value")
     low, _, high = knob.range.partition("..")
     if low and high:
         return f"{kind} from {low} to {high}"
@@ -86,11 +88,17 @@ def _metavar(knob: KnobInfo) -> str:
     low, _, high = knob.range.partition("..")
     if low and high and len(knob.range) < 8 and knob.type is float:
         return knob.range
-    if get_origin(knob.type) is Literal:
-        return knob.range
+    if get_origin(_bare(knob.type)) is Literal:
+        return knob.range if len(knob.range) < 60 else "NAME"
     if get_origin(knob.type) is tuple:
         return "X,X" if float in get_args(knob.type) else "1,3,..."
-    return METAVARS.get(knob.type, "VALUE")
+    return METAVARS.get(_bare(knob.type), "VALUE")
+
+
+def _bare(kind: Any) -> Any:
+    """Without the None of a knob that need not be given."""
+    parts = [part for part in get_args(kind) if part is not NoneType] if get_origin(kind) in (Union, UnionType) else []
+    return parts[0] if len(parts) == 1 else kind
 
 
 def _facts(knob: KnobInfo, default: Any) -> str:

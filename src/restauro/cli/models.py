@@ -8,22 +8,32 @@ import sys
 import msgspec
 
 from restauro.cli._command import Command, Parser
+from restauro.cli._knobs import add_knobs, given
 from restauro.cli._print import print_json, print_table, size_in_words
 from restauro.core.errors import RecipeError, WeightsError
+from restauro.core.knobs import build
+from restauro.weights.declared import Declared
 from restauro.weights.store import available, find, verify
 
 
 class Models(Command):
     def arguments(self, parser: Parser) -> None:
-        parser.usage = f"{parser.prog} list | show NAME | verify [NAME] | import FILE [--name NAME]"
+        parser.usage = f"{parser.prog} list | show NAME | verify [NAME] | import FILE [--name NAME] [what it does not tell]"
         parser.add_argument("action", choices=["list", "show", "verify", "import"], help="verify without NAME: all")
         parser.add_argument("what", nargs="?", metavar="NAME|FILE", help="the name of weights, or the file to import")
-        parser.options.add_argument("--name", metavar="NAME", help="import: the name to keep them under (default: what they are)")
+        group = parser.add_argument_group(
+            "import",
+            "safetensors, and PyTorch files of which nothing is run; what they are is read off the tensors. What these do not "
+            "tell is assumed as in the published code, unless it is said:",
+        )
+        group.add_argument("--name", metavar="NAME", help="the name to keep them under (default: what they are)")
+        add_knobs(group, Declared)
         parser.options.add_argument("--json", action="store_true", help="one JSON document on stdout instead of words")
 
     def run(self, args: argparse.Namespace) -> int:
-        if args.name and args.action != "import":
-            raise RecipeError("--name belongs to `restauro models import FILE`")
+        said = ["name"] if args.name else list(given(args, Declared))
+        if said and args.action != "import":
+            raise RecipeError(f"--{said[0].replace('_', '-')} belongs to `restauro models import FILE`")
         if args.what is None and args.action in ("show", "import"):
             raise RecipeError(f"models {args.action}: name the {'weights' if args.action == 'show' else 'file'}")
         if args.what and args.action == "list":
@@ -80,7 +90,12 @@ def _verify(args: argparse.Namespace) -> int:
 def _import(args: argparse.Namespace) -> int:
     from restauro.weights.importing import import_file
 
-    passport = import_file(args.what, args.name, tell=lambda text: print(f"licence: {text}", file=sys.stderr))
+    passport = import_file(
+        args.what,
+        args.name,
+        declared=build(Declared, given(args, Declared)),
+        tell=lambda text: print(f"licence: {text}", file=sys.stderr),
+    )
     _, path = find(passport.name)
     if args.json:
         print_json({**msgspec.to_builtins(passport), "path": path})

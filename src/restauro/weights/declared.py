@@ -40,7 +40,7 @@ class Declared(Knobbed, frozen=True, kw_only=True):
         """The passport with these facts. `RecipeError` for one that means nothing for such weights."""
         told = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
         for name in told:
-            if not any(name in names for names in (ALWAYS, OF.get(passport.kind, ()), OF.get(passport.architecture, ()))):
+            if name not in (*OF.get(passport.kind, ()), *OF.get(passport.architecture, ())):
                 option = f"--{name.replace('_', '-')}"
                 raise RecipeError(f"{option} means nothing here: the file holds {passport.what} ({passport.kind})")
         if {"head_channels", "heads"} <= told.keys():
@@ -60,14 +60,17 @@ class Declared(Knobbed, frozen=True, kw_only=True):
 
 NOTHING = Declared()
 
-ALWAYS = ("size", "face_template")
 UNET = ("head_channels", "heads", "decoder_heads", "qkv_order")
+PRIOR = ("prediction", "variance", "schedule", "timesteps", "size", "face_template")
 OF: Mapping[str, tuple[str, ...]] = {
     "unet": UNET,
     "unet-superres": UNET,
-    "prior": ("prediction", "variance", "schedule", "timesteps"),
-    "restorer": ("values",),
-    "upscaler": ("values",),
+    "rrdb": ("values",),
+    "prior": PRIOR,
+    "conditional-prior": PRIOR,
+    "restorer": ("face_template",),
+    "upscaler": ("face_template",),
+    "identity": ("face_template",),
 }
 """Kind or architecture -> what may be declared."""
 

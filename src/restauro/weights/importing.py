@@ -38,7 +38,7 @@ def import_file(
     """
     path = Path(path)
     onnx = path.suffix.lower() == ".onnx"
-    passport = _import_detector(path, name) if onnx else _import_tensors(path, name, declared)
+    passport = (_import_detector if onnx else _import_tensors)(path, name, declared)
     if passport.licence:
         tell(f"{passport.name}: {passport.licence}")
     return passport
@@ -109,7 +109,7 @@ def _already_here(passport: Passport) -> Passport | None:
     return taken if same else None
 
 
-def _import_detector(path: Path, name: str | None) -> Passport:
+def _import_detector(path: Path, name: str | None, declared: Declared) -> Passport:
     """YuNet in ONNX is copied as it is: OpenCV reads it, not we."""
     try:
         content = path.read_bytes() if path.stat().st_size <= YUNET_SIZE else b""
@@ -128,5 +128,5 @@ def _import_detector(path: Path, name: str | None) -> Passport:
         licence="MIT",
         file=path.name if ours else "face_detection_yunet.onnx",
     )
-    passport = _signed(passport, path, name)
+    passport = _signed(declared.apply(passport), path, name)
     return _already_here(passport) or keep(content, passport, imported_folder())
