@@ -23,6 +23,7 @@ from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.systems.pgdiff.photograph import Frame, restore_photograph
 from restauro.systems.pgdiff.recipe import TASKS, baseline
+from restauro.weights.importing import named
 
 USES_REFERENCE = {"identity", "colour-statistics"}
 
@@ -30,11 +31,13 @@ USES_REFERENCE = {"identity", "colour-statistics"}
 def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), **settings: Any) -> Recipe:
     """The recipe of a task with changes: any field of `Recipe` by name, and properties to be guided by instead of its own.
 
+    prior and restorer may also be weights files, which are then imported, once, under their own name.
     want: `Want`s or strings like "lightness:weight=0.5". With faithful only, the fields of `Published` by name: method
     ("pgdiff", "gdp", "ddnm"), scale (the published s), repeats, window, respacing (which sets the steps).
     """
     if task not in TASKS:
         raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
+    settings |= {part: named(str(settings[part])) for part in ("prior", "restorer") if part in settings}
     theirs = {name: settings.pop(name) for name in Published.__struct_fields__ if name in settings}
     theirs = {name: value for name, value in theirs.items() if value is not None}
     if faithful and "fidelity" in settings:

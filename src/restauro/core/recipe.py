@@ -60,9 +60,9 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     ] = "restore"
     system: Annotated[Literal["pgdiff"], Knob("which system does it")] = "pgdiff"
     faithful: Annotated[bool, Knob("the published algorithm, defects included")] = False
-    prior: Annotated[str, Knob("weights of the prior")] = "face-prior"
+    prior: Annotated[str, Knob("weights of the prior: a name, or a file")] = "face-prior"
     told: Annotated[bool, Knob("show the damaged picture to a prior that can look at it")] = True
-    restorer: Annotated[str, Knob("weights of the first stage")] = "face-restorer"
+    restorer: Annotated[str, Knob("weights of the first stage: a name, or a file of a one-pass network")] = "face-restorer"
     sampler: Annotated[str, Knob("how to walk from noise to picture")] = "dpmpp-2m"
     sampler_knobs: Annotated[dict[str, Any], Knob("the sampler's own knobs")] = {}
     steps: Annotated[int, Knob("calls of the prior; 0: the first stage alone", ge=0, le=1000)] = 10
