@@ -92,3 +92,8 @@ def states(steps: list[Step]) -> np.ndarray:
 
 def cleans(steps: list[Step]) -> np.ndarray:
     return np.stack([step.clean.detach().numpy() for step in steps])
+
+
+def between(sigma_min: float, sigma_max: float) -> NoiseSchedule:
+    """A schedule of its two ends, to be respaced."""
+    return NoiseSchedule.from_alphas_cumprod([1 / (1 + sigma_min**2), 1 / (1 + sigma_max**2)])

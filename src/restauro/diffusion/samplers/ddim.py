@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
@@ -12,7 +12,7 @@ from restauro.core.knobs import Knob
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
 from restauro.diffusion.denoiser import fixed_small
-from restauro.diffusion.walk import Proposal, walk
+from restauro.diffusion.walk import Draw, Proposal, walk
 
 
 class Ddim(Sampler, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Ddim(Sampler, frozen=True, kw_only=True):
     def steps(self, denoiser: Denoiser, start: Tensor, guidance: Guidance, noise: Noise) -> Iterator[Step]:
         schedule = denoiser.schedule
 
-        def propose(estimate: Estimate, x: Tensor, t: int, draw: Callable[[], Tensor]) -> Proposal:
+        def propose(estimate: Estimate, x: Tensor, t: int, draw: Draw) -> Proposal:
             before, spread = float(schedule.alphas_cumprod_prev[t]), self.eta * float(schedule.posterior_variance[t]) ** 0.5
             eps = schedule.noise_from_clean(x, t, estimate.clean)
             mean = before**0.5 * estimate.clean + max(1 - before - spread**2, 0.0) ** 0.5 * eps

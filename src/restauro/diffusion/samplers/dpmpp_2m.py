@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
-import numpy as np
 from torch import Tensor
 
-from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knob
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
 from restauro.diffusion.denoiser import fixed_small
-from restauro.diffusion.walk import Proposal, walk
-
-FEW = 15  # with fewer steps the last one is of first order even where it need not be (diffusers' lower_order_final)
+from restauro.diffusion.samplers._multistep import Ease, FinalSigma, Form, Levels, Past, Solver, correction, parts
+from restauro.diffusion.walk import Draw, Proposal, walk
 
 
 class DpmPP2M(Sampler, frozen=True, kw_only=True):
@@ -25,32 +22,22 @@ class DpmPP2M(Sampler, frozen=True, kw_only=True):
     First order at the first step and at the step to sigma 0. Deterministic; best on "karras:N" or "logsnr:N" steps.
     """
 
-    final_sigma: Annotated[float, Knob("noise level where the walk ends, below its last step; 0: clean", ge=0, unit="sigma")] = (
-        0.0
-    )
+    order: Annotated[int, Knob("clean estimates a step is made from; 3 as published is of second order, too", ge=2, le=3)] = 2
+    solver: Annotated[Solver, Knob("which second-order formula")] = "midpoint"
+    form: Annotated[Form, Knob("what is extrapolated: the clean estimate, or the noise (DPM-Solver without ++)")] = "clean"
+    ease: Ease = "short"
+    final_sigma: FinalSigma = 0.0
 
     def steps(self, denoiser: Denoiser, start: Tensor, guidance: Guidance, noise: Noise) -> Iterator[Step]:
         schedule = denoiser.schedule
-        total = len(schedule)
-        if self.final_sigma >= schedule.sigma(0):
-            raise RecipeError(f"final_sigma {self.final_sigma:g}: the steps already go down to {float(schedule.sigma(0)):.3g}")
-        abar = np.append(1 / (1 + self.final_sigma**2), schedule.alphas_cumprod)  # abar[t] is where step t leads
-        alpha, spread = np.sqrt(abar), np.sqrt(1 - abar)
-        with np.errstate(divide="ignore"):
-            lam = np.log(alpha) - np.log(spread)
-        at = total
-        before: Tensor | None = None
-        latest: Tensor | None = None
+        levels = Levels.of(schedule, self.final_sigma, self.form)
+        past = Past(levels, self.order)
 
-        def propose(estimate: Estimate, x: Tensor, t: int, draw: Callable[[], Tensor]) -> Proposal:
-            nonlocal at, before, latest
-            if t != at:  # a repeat at the same t replaces its estimate, it does not become its own predecessor
-                at, before = t, latest
-            latest = estimate.clean
-            direction, h = estimate.clean, lam[t] - lam[t + 1]
-            if before is not None and not (t == 0 and (self.final_sigma == 0 or total < FEW)):
-                direction = direction + (direction - before) * float(0.5 * h / (lam[t + 1] - lam[t + 2]))
-            x_next = float(spread[t] / spread[t + 1]) * x - float(alpha[t] * np.expm1(-h)) * direction
+        def propose(estimate: Estimate, x: Tensor, t: int, draw: Draw) -> Proposal:
+            m, n = parts(self.form, schedule, estimate, x, t)
+            past.add(t, m)
+            bent = m + correction(past, past.order(self.order, self.ease, len(schedule)), self.solver)
+            x_next = float(levels.of_m[t]) * bent + float(levels.of_n[t]) * n
             return Proposal(x_next, fixed_small(schedule, x, t), x_next)
 
         return walk(denoiser, start, guidance, noise, propose)
