@@ -116,6 +116,10 @@ class Property(Knobbed, frozen=True, kw_only=True):
         """(N, 1 or C, H, W) in [0, 1]: how much of the projection is imposed where (soft masks); None: all of it."""
         return None
 
+    def within(self, clean: Tensor) -> Tensor:
+        """The result brought into [-1, 1] without loss of the property, where that is possible; what is left is cut off."""
+        return clean
+
     project: ClassVar[Callable[..., Tensor] | None] = None
     """`project(clean, target)`: the nearest picture that has the property exactly, or None if there is no closed form."""
 

@@ -95,7 +95,7 @@ def run(
             )
         warnings.warn("low precision gave numbers that are not finite; using the first stage's answer there", stacklevel=2)
         out = torch.where(torch.isfinite(out), out, observed.source("restored"))
-    return _finish(recipe, observed, out).clamp(-1, 1)
+    return _within(recipe, _finish(recipe, observed, out))
 
 
 def first_stage(recipe: Recipe, observed: Observation, noise: Noise) -> Observation:
@@ -183,6 +183,13 @@ def _published_guidance(
 def property_of(want: Want) -> Property:
     found: Property = build(PROPERTIES.get(want.property), want.knobs, name=want.property, lax=True)
     return found
+
+
+def _within(recipe: Recipe, out: Tensor) -> Tensor:
+    """In [-1, 1]; the heaviest wish has the last word on how. The published algorithm cuts off."""
+    for want in () if recipe.faithful else sorted(recipe.wants, key=lambda want: want.weight):
+        out = property_of(want).within(out)
+    return out.clamp(-1, 1)
 
 
 def _finish(recipe: Recipe, observed: Observation, out: Tensor) -> Tensor:
