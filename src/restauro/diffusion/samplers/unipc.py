@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import expm1, factorial, inf
+from math import expm1, factorial, isfinite
 from typing import Annotated, Literal
 
 import numpy as np
@@ -41,7 +41,7 @@ class UniPC(Sampler, frozen=True, kw_only=True):
             nonlocal made
             m, n = parts(self.form, schedule, estimate, x, t)
             before, order, predicted = made
-            if self.correct and t < before < len(schedule) and levels.h(before) < inf:
+            if self.correct and t < before < len(schedule) and isfinite(levels.h(before)):
                 slopes = [*past.slopes(order), (1.0, m - past.seen[0][1])]
                 n = n + float(levels.of_m[t + 1] / levels.of_n[t + 1]) * (self._sum(slopes, levels.h(before)) - predicted)
             past.add(t, m)
