@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from benchmarks.faces import Faces
 from benchmarks.scores import levels
 from restauro.core.recipe import Recipe
+from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff import engine
 from restauro.weights.store import available
 
@@ -56,6 +58,11 @@ def answer(recipe: Recipe, faces: Faces, *, keep: bool = False, fresh: bool = Fa
 
 def _pictures(rounded: np.ndarray) -> Tensor:
     return torch.from_numpy(rounded).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def with_first_stage(recipe: Recipe, faces: Faces) -> Faces:
+    """The same with the first stage's answers, for those who try many settings behind it."""
+    return replace(faces, restored=restorer(recipe.restorer, faces.picture.device)(faces.picture, mask=faces.mask))
 
 
 def key(recipe: Recipe, faces: Faces) -> str:

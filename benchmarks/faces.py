@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,13 +57,18 @@ def damaged(task: str, split: str, count: int, chain: str = "") -> Faces:
         clean, reference = _pairs(split, count)
         index = np.arange(len(clean))
     else:
-        pictures = load(SHARED / "data" / "faces", 128, pattern=f"faces-{split}.tar")
+        pictures = _split(split)
         index = np.linspace(0, len(pictures) - 1, count).astype(int)
         clean, reference = pictures.batch(index), None
     links = chain or CHAINS[task]
     done = [degrade(one[None], links, np.random.default_rng([7, int(i)])) for one, i in zip(clean, index, strict=True)]
     masks = [one.mask for one in done if one.mask is not None]
     return Faces(task, clean, torch.cat([one.picture for one in done]), torch.cat(masks) if masks else None, reference)
+
+
+@cache
+def _split(split: str) -> Pictures:
+    return load(SHARED / "data" / "faces", 128, pattern=f"faces-{split}.tar")
 
 
 def same_person() -> tuple[Pictures, list[tuple[int, int]]]:

@@ -15,7 +15,6 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.answers import with_first_stage
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import UP, Judges, primary
 from restauro.core.knobs import parse_settings
@@ -31,7 +31,6 @@ from restauro.core.recipe import Recipe, Want, parse_want
 from restauro.core.registry import PROPERTIES
 from restauro.diffusion import spacing
 from restauro.evaluation.tables import Column, Table
-from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import TASKS
 
@@ -95,10 +94,6 @@ def answer(recipe: Recipe, faces: Faces, rho: float = 7.0) -> Tensor:
         for i in range(0, len(faces.clean), BATCH)
     ]
     return torch.cat(parts)
-
-
-def with_first_stage(recipe: Recipe, faces: Faces) -> Faces:
-    return replace(faces, restored=restorer(recipe.restorer, torch.device("cpu"))(faces.picture, mask=faces.mask))
 
 
 def search(task: str, steps: int, faces: Faces, judges: Judges, chosen: Iterator[Setting], out: Path) -> Table:
