@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from restauro.photo.colour import keep_tone, lab_to_srgb, linear_to_srgb, srgb_to_lab, srgb_to_linear, tone
+from restauro.photo.colour import LUMA, into_range, keep_tone, lab_to_srgb, linear_to_srgb, srgb_to_lab, srgb_to_linear, tone
 from restauro.photo.icc import space
 from restauro.photo.read import read
 from tests.photo.pictures import scene, wide_gamut
@@ -32,6 +32,18 @@ def test_lab_agrees_with_scikit_image_and_back() -> None:
     assert np.abs(srgb_to_lab(colours) - rgb2lab(colours)).max() < 0.02
     assert np.abs(lab_to_srgb(srgb_to_lab(colours)) - colours).max() < 2e-4
     assert np.abs(linear_to_srgb(srgb_to_linear(colours)) - colours).max() < 1e-6
+
+
+def test_what_leaves_the_range_loses_colour_and_not_lightness() -> None:
+    rng = np.random.default_rng(0)
+    grey, chroma = rng.random((64, 64, 1)), rng.normal(0, 0.4, (64, 64, 3))
+    pixels = (grey + chroma - (chroma @ LUMA)[..., None]).astype(np.float32)
+    found = into_range(pixels)
+    inside = ((pixels >= 0) & (pixels <= 1)).all(-1)
+    assert found.min() >= 0 and found.max() <= 1 and not inside.all() and inside.any()
+    np.testing.assert_allclose(found @ LUMA, grey[..., 0], atol=1e-5)
+    assert (found[inside] == pixels[inside]).all()
+    assert np.abs(pixels.clip(0, 1) @ LUMA - grey[..., 0]).max() > 0.1, "cutting off does not"
 
 
 def test_every_toner_is_toned_and_grey_is_grey() -> None:

@@ -13,6 +13,8 @@ from restauro.photo.resize import resize
 
 Tone = Literal["colour", "grey", "toned"]
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of R, G, B by which colour pictures become grey (ITU-R BT.601)."""
 _TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 _WHITE = _TO_XYZ.sum(1)
 _BINS = 48
@@ -46,6 +48,15 @@ def lab_to_srgb(lab: np.ndarray) -> np.ndarray:
     scaled = np.where(f > 6 / 29, f**3, (116 * f - 16) * 27 / 24389)
     linear = scaled @ np.linalg.inv(_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
     return np.clip(linear_to_srgb(linear), 0, 1)
+
+
+def into_range(pixels: np.ndarray) -> np.ndarray:
+    """(..., 3) in [0, 1]: what leaves it is drawn towards its own grey and keeps its luma, as far as black and white allow."""
+    grey = np.clip(pixels @ LUMA, 0, 1)[..., None]
+    chroma = pixels - grey
+    room = np.where(chroma > 0, 1 - grey, grey) / np.maximum(np.abs(chroma), 1e-9)
+    share = np.clip(room.min(-1, keepdims=True), 0, 1)
+    return np.clip(np.where(share < 1, grey + share * chroma, pixels), 0, 1).astype(np.float32)
 
 
 def tone(pixels: np.ndarray) -> Tone:

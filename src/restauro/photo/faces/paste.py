@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from restauro.photo.colour import into_range
 from restauro.photo.faces.align import inverse, moved, resample
 
 _ROUND = 4  # exponent of the mask's outline: a square with round corners
@@ -33,13 +34,14 @@ def paste(
     feather: float = 0.3,
     keep_detail: float | np.ndarray = 1.0,
     match_tone: float = 1.0,
+    keep_luma: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The (H, W, 3) picture in [0, 1] with the faces' changes, and the (H, W) bool mask of touched pixels.
 
     feather: width of the soft edge, in shares of the crop's half side. keep_detail: how much of the photograph's detail
     finer than the crop remains (grain, but also noise, JPEG blocks, thin scratches): 1 all, 0 none; or an (H, W) map.
     match_tone: how much of the tone by which the restored face differs along its edge is taken out of it: 1 sits without
-    a step, 0 keeps its own tone. Where faces overlap, their changes are averaged by their masks, under the union of
+    a step, 0 keeps its own tone. keep_luma: what leaves [0, 1] loses colour and not lightness. Where faces overlap, their changes are averaged by their masks, under the union of
     these. Untouched pixels are exactly the picture's.
     """
     change = np.zeros(pixels.shape, np.float32)
@@ -59,7 +61,8 @@ def paste(
     touched = free < 1
     touched[touched] = np.abs(change[touched]).max(-1) > 1e-5  # half a level of 16 bits is 8e-6
     result = pixels.copy()
-    result[touched] = np.clip(pixels[touched] + change[touched], 0, 1)
+    new = pixels[touched] + change[touched]
+    result[touched] = into_range(new) if keep_luma else np.clip(new, 0, 1)
     return result, touched
 
 

@@ -18,7 +18,7 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
-from restauro.photo.colour import keep_tone, tone
+from restauro.photo.colour import into_range, keep_tone, tone
 from restauro.photo.damage import needs_restoration
 from restauro.photo.faces.align import TEMPLATES, crop, inverse, moved, resample, template
 from restauro.photo.faces.detect import Face, detect
@@ -292,14 +292,16 @@ def _put_back(
         assert job.restored is not None
         (height, width), side = base.shape[:2], max(base.shape[:2])
         change = resize(job.restored - job.picture, side, side)[:height, :width]
-        out = (base + _strength(job, recipe) * change).clip(0, 1).astype(np.float32)
+        new = base + _strength(job, recipe) * change
+        out = into_range(new) if recipe.task == "colorize" else new.clip(0, 1).astype(np.float32)
         touched = np.ones(out.shape[:2], bool)
     else:
         patches = [
             Patch(job.restored, job.picture, job.matrix, _strength(job, recipe)) for job in jobs if job.restored is not None
         ]
-        # a colour that is meant must not be taken for a tone jump
-        out, touched = paste(base, patches, match_tone=0.0 if recipe.task == "colorize" else 1.0)
+        # a colour that is meant must not be taken for a tone jump, and what it was made from keeps its lightness
+        coloured = recipe.task == "colorize"
+        out, touched = paste(base, patches, match_tone=0.0 if coloured else 1.0, keep_luma=coloured)
     if mask is not None:
         holes = mask > 0
         if recipe.task == "inpaint":
