@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from restauro.core.errors import RecipeError
@@ -19,8 +20,8 @@ from restauro.diffusion.guidance import Wanted
 from restauro.properties.lightness import Lightness
 from restauro.systems.pgdiff.guidance import summed_gradient
 
-RATE = 0.5
-"""l, on the mean of the loss, so that it means the same at every size."""
+RATE = 0.05
+"""l, of the gradient's direction alone: the same for unknowns of every kind, and early estimates cannot throw them far."""
 
 
 def blur(clean: Tensor, unknown: Tensor) -> Tensor:
@@ -84,7 +85,7 @@ class GdpGuidance(Unguided):
 
     def step(self, move: Move, redo: Callable[[Tensor], Move]) -> Tensor:
         gradient, slope = self.gradients(move.estimate.clean)
-        self.unknown = self.unknown - RATE / self.seen[0].numel() * slope
+        self.unknown = self.unknown - RATE * F.normalize(slope)
         return move.x_next - self.scale * gradient
 
     def loss(self, clean: Tensor, unknown: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ for inpainting by the PSNR inside the hole; with more noise at the start faces a
 
 SCALES: dict[str, dict[str, float]] = {
     "pgdiff": {"restore": 0.1, "reference": 0.05, "colorize": 0.01, "inpaint": 0.01, "old-photo": 0.0015},
-    "gdp": {"restore": 0.1, "colorize": 0.1, "inpaint": 0.1, "old-photo": 0.1},
+    "gdp": {"restore": 0.15, "colorize": 0.4, "inpaint": 0.4, "old-photo": 0.3},
     "ddnm": {"restore": 1.0, "colorize": 1.0, "inpaint": 1.0, "old-photo": 1.0},
 }
 """The strength of every published method in each of its tasks.
@@ -52,7 +52,7 @@ WISHES: dict[str, dict[str, tuple[Want, ...]]] = {
         ),
     },
     "ddnm": {
-        "restore": (Want(property="smooth-semantics", knobs={"cutoff": 0.25, "of": "picture"}),),
+        "restore": (Want(property="smooth-semantics", knobs={"cutoff": 0.4, "of": "picture"}),),
         "colorize": (Want(property="lightness"),),
         "inpaint": (Want(property="known-region"),),
         "old-photo": (Want(property="lightness"),),
