@@ -8,14 +8,15 @@ export PYTHON
 BIN := .venv/bin
 USER := .venv/.ready-user
 DEV := .venv/.ready-dev
+EXTRAS := .venv-extras/.ready
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
-.PHONY: help demo restore test goldens lint format clean
+.PHONY: help demo restore test test-extras goldens acceptance lint format clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' Makefile
 
 demo: $(USER) ## damage two portraits, restore them, write the pictures to demo/
 	$(BIN)/restauro demo $(if $(OUT),-o "$(OUT)")
@@ -26,6 +27,12 @@ restore: $(USER) ## PHOTO=... [OUT=...]: restore one photograph
 
 test: $(DEV) ## all tests, the slow ones too
 	$(PYTEST)
+
+test-extras: $(EXTRAS) ## the adapters of optional packages, in an environment of their own
+	$(ONE_THREAD) .venv-extras/bin/python -m pytest -q tests/extras
+
+acceptance: $(DEV) ## official checkpoints at full size, weights made by formula: 4 GB of disk and memory, ten minutes
+	$(BIN)/python -m tests.acceptance
 
 goldens: $(DEV) ## only the numbers the original programs produced (../shared/goldens or RESTAURO_GOLDENS)
 	$(PYTEST) tests/goldens
@@ -38,11 +45,14 @@ format: $(DEV) ## sort imports, wrap long lines
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean: ## remove .venv and caches
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove the environments and caches
+	rm -rf .venv .venv-extras build .mypy_cache .ruff_cache .pytest_cache
 
 $(USER): pyproject.toml constraints.txt tools/install.sh
 	@tools/install.sh demo && touch $@
 
 $(DEV): pyproject.toml constraints.txt tools/install.sh
 	@tools/install.sh test,lint && touch $@
+
+$(EXTRAS): pyproject.toml constraints.txt tools/install.sh
+	@VENV=.venv-extras tools/install.sh test,spandrel && touch $@
