@@ -9,15 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.faces import Faces
 from benchmarks.scores import levels
+from restauro.core.noise import PictureNoise
 from restauro.core.recipe import Recipe
-from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff import engine
+from restauro.systems.pgdiff.recipe import TASKS
 from restauro.weights.store import available
 
 CACHE = Path(__file__).parent / "out" / "cache"
@@ -62,7 +64,13 @@ def _pictures(rounded: np.ndarray) -> Tensor:
 
 def with_first_stage(recipe: Recipe, faces: Faces) -> Faces:
     """The same with the first stage's answers, for those who try many settings behind it."""
-    return replace(faces, restored=restorer(recipe.restorer, faces.picture.device)(faces.picture, mask=faces.mask))
+    noise = PictureNoise(recipe.seed, range(len(faces.picture)), faces.picture.shape[1:])
+    return replace(faces, restored=engine.first_stage(recipe, faces.observed(), noise).restored)
+
+
+def ours(task: str, steps: int) -> Recipe:
+    """Our recipe with so many calls."""
+    return msgspec.structs.replace(TASKS[task], steps=steps)
 
 
 def key(recipe: Recipe, faces: Faces) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.answers import answer, with_first_stage
+from benchmarks.answers import answer, ours, with_first_stage
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import Judges
 from restauro.evaluation.tables import Cell, Column, Table
@@ -52,7 +52,7 @@ def curve(task: str, faces: Faces, fidelities: list[float], steps: int) -> list[
     assert faces.restored is not None
     points = []
     for fidelity in fidelities:
-        recipe = msgspec.structs.replace(TASKS[task], fidelity=fidelity, steps=steps)
+        recipe = msgspec.structs.replace(ours(task, steps), fidelity=fidelity)
         made = answer(recipe, faces).pictures
         change = made - faces.picture
         if task in ("colorize", "old-photo"):

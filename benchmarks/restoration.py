@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
-from benchmarks.answers import Answer, answer, weights_of
+from benchmarks.answers import Answer, answer, ours, weights_of
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import UP, Judges, primary
 from benchmarks.tuning import HERE, TUNED, classical_answers, published, tune
@@ -26,7 +26,7 @@ from restauro.core.recipe import Recipe
 from restauro.evaluation.sheets import contact_sheet, save_sheet
 from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
 from restauro.evaluation.tables import Cell, Column, Table
-from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS, baseline
+from restauro.systems.pgdiff.recipe import PUBLISHED, baseline
 from restauro.weights.store import find
 
 STEPS = (4, 10, 20)
@@ -61,10 +61,6 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
         alone = tuple(want for want in plain.wants if want.property != "identity")
         rows["ours 10, no reference"] = msgspec.structs.replace(plain, wants=alone)
     return rows
-
-
-def ours(task: str, steps: int) -> Recipe:
-    return msgspec.structs.replace(TASKS[task], steps=steps)
 
 
 def rows_of(task: str, tuned: dict[str, Any], faces: Faces, fresh: bool) -> dict[str, tuple[Answer, int]]:

@@ -11,18 +11,18 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-import msgspec
 import torch
 from torch import Tensor
 
 from benchmarks.faces import damaged
+from restauro.core.knobs import build
 from restauro.core.noise import PictureNoise
 from restauro.core.registry import SAMPLERS
-from restauro.diffusion.contract import Guidance, Observation, Unguided
+from restauro.diffusion.contract import Guidance, Unguided
 from restauro.evaluation.tables import Column, Table
-from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import TASKS
+from restauro.weights.store import find
 
 COLUMNS = [
     Column("unguided ms/step", "", 2),
@@ -50,16 +50,16 @@ class Timed:
 def row(task: str, repeats: int, batch: int) -> list[float]:
     recipe, cpu = TASKS[task], torch.device("cpu")
     faces = damaged(task, "val", batch)
-    denoiser = engine.prior(recipe.prior, cpu)
+    noise = PictureNoise(0, range(batch), faces.picture.shape[1:])
+    known = replace(faces.observed(), template=find(recipe.prior)[0].face_template)
+    observed = engine.first_stage(recipe, known, noise)
+    denoiser = engine.prior(recipe.prior, cpu, observed)
     timed = Timed(denoiser.network)
     denoiser = replace(denoiser, network=timed)
     schedule = engine.respaced(recipe, denoiser.schedule)
     assert schedule is not None
-    restored = restorer(recipe.restorer, cpu)(faces.picture, mask=faces.mask)
-    observed = Observation(faces.picture, mask=faces.mask, restored=restored)
-    noise = PictureNoise(0, range(batch), denoiser.shape)
-    start = schedule.q_sample(restored, len(schedule) - 1, noise(0))
-    sampler = SAMPLERS.get(recipe.sampler)()
+    start = schedule.q_sample(observed.source("restored"), len(schedule) - 1, noise(0))
+    sampler = build(SAMPLERS.get(recipe.sampler), recipe.sampler_knobs)
 
     def walk(guidance: Guidance) -> tuple[float, float]:
         """Seconds a step: all, and outside the network."""
@@ -79,7 +79,7 @@ def row(task: str, repeats: int, batch: int) -> list[float]:
     whole = []
     for _ in range(3):
         began = time.perf_counter()
-        engine.run(msgspec.structs.replace(recipe), Observation(faces.picture, mask=faces.mask))
+        engine.run(recipe, faces.observed())
         whole.append((time.perf_counter() - began) / batch)
     outside = median(p[1][1] / p[1][0] for p in pairs)
     return [plain * 1e3, (plain + added) * 1e3, added * 1e3, 100 * added / plain, median(whole), 100 * outside]
@@ -89,11 +89,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--batch", type=int, default=1, help="faces at once")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    rows = [(task, row(task, args.repeats, args.batch)) for task in TASKS]
+    rows = [(task, row(task, args.repeats, args.batch)) for task in args.tasks]
     print(Table(f"{args.batch} face(s) at once, {torch.get_num_threads()} threads, 10 calls", COLUMNS, rows).text())
 
 

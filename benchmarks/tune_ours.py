@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.answers import with_first_stage
+from benchmarks.answers import ours, with_first_stage
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import UP, Judges, primary
 from restauro.core.knobs import parse_settings
@@ -104,7 +104,7 @@ def search(task: str, steps: int, faces: Faces, judges: Judges, chosen: Iterator
     for name, picture in known.items():
         rows.append((name, _row(judges, picture, 0.0)))
     for setting in chosen:
-        recipe = laid_over(msgspec.structs.replace(TASKS[task], steps=steps), setting)
+        recipe = laid_over(ours(task, steps), setting)
         began = time.perf_counter()
         picture = answer(recipe, faces, setting.get("rho", 7.0))
         row = _row(judges, picture, (time.perf_counter() - began) / len(faces.clean))

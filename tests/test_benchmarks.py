@@ -1,0 +1,55 @@
+"""What the tables rest on: settings searched to where they are best, a cache that notices every change, disjoint splits."""
+
+from dataclasses import replace
+
+import msgspec
+import torch
+
+from benchmarks.answers import key
+from benchmarks.faces import Faces, damaged
+from benchmarks.tune_ours import laid_over, settings
+from benchmarks.tuning import lowest, published
+from restauro.core.recipe import Want
+from restauro.systems.pgdiff.recipe import TASKS
+from tests.shared import needs_shared
+
+
+def test_the_best_setting_lies_inside_what_was_tried() -> None:
+    for best in (0.002, 0.3, 40.0):
+        found, tried = lowest(lambda s, best=best: abs(s / best - 1) if s > best else abs(best / s - 1), (0.01, 0.1, 1.0))
+        assert min(tried) < found < max(tried)
+        assert best / 2 < found < best * 2
+
+
+def test_the_cache_notices_every_change() -> None:
+    recipe, grey = published("reference", 0.1, 0.0), torch.zeros(2, 3, 8, 8)
+    faces = Faces("reference", grey, grey, None, grey)
+    others = [
+        key(msgspec.structs.replace(recipe, seed=1), faces),
+        key(msgspec.structs.replace(recipe, restorer="identity"), faces),
+        *(key(recipe, replace(faces, **{part: grey + 0.1})) for part in ("clean", "picture", "reference", "restored")),
+        key(recipe, replace(faces, mask=grey[:, :1])),
+    ]
+    assert len({key(recipe, faces), *others}) == len(others) + 1
+    assert key(recipe, replace(faces)) == key(recipe, faces)
+
+
+def test_a_setting_is_laid_over_a_recipe() -> None:
+    recipe = TASKS["restore"]
+    made = laid_over(recipe, {"start": 0.3, "sampler": "ddim:eta=1", "smooth-semantics.cutoff": 0.2, "lightness.weight": 0.5})
+    assert (made.start, made.sampler, made.sampler_knobs) == (0.3, "ddim", {"eta": "1"})
+    assert made.wants[0].knobs["cutoff"] == 0.2
+    assert made.wants[1] == Want(property="lightness", weight=0.5)
+    assert laid_over(recipe, {"smooth-semantics.weight": 0}).wants == ()
+    assert laid_over(recipe, {"wants": "lightness;identity:weight=0.2"}).wants[1] == Want(property="identity", weight=0.2)
+    grid = {"start": [0.1, 0.2, 0.3], "rho": [5, 7]}
+    assert list(settings(grid, 0, 0))[:2] == [{}, {"start": 0.1, "rho": 5}]
+    assert len(list(settings(grid, 4, 0))) == 5
+
+
+@needs_shared
+def test_nobody_is_in_both_halves_of_the_reference_task() -> None:
+    val, test = (damaged("reference", split, 50, chain="grey") for split in ("val", "test"))
+    assert val.reference is not None and test.reference is not None
+    pictures = [*val.clean, *val.reference, *test.clean, *test.reference]
+    assert len({picture.numpy().tobytes() for picture in pictures}) == len(pictures) == 200
