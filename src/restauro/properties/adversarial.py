@@ -19,6 +19,7 @@ class Adversarial(Property, frozen=True, kw_only=True):
     """
 
     critic: Annotated[str, Knob("name of the critic's weights")] = "face-critic"
+    blur: Annotated[float, Knob("Gaussian through which it looks, as ours learned", ge=0, le=5, unit="px of its picture")] = 0.8
 
     def target(self, observed: Observation) -> str:
         network_of(self.critic, ("critic",), observed.picture.device)  # a missing one is noticed before the walk
@@ -26,7 +27,7 @@ class Adversarial(Property, frozen=True, kw_only=True):
 
     def distance(self, clean: Tensor, target: str) -> Tensor:
         network, passport = network_of(self.critic, ("critic",), clean.device)
-        return F.softplus(-network(look(clean, passport, target)).mean((1, 2, 3)))
+        return F.softplus(-network(look(clean, passport, target, self.blur)).mean((1, 2, 3)))
 
     def elements(self, clean: Tensor, target: str) -> int:
         return 1
