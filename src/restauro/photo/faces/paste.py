@@ -41,8 +41,8 @@ def paste(
     feather: width of the soft edge, in shares of the crop's half side. keep_detail: how much of the photograph's detail
     finer than the crop remains (grain, but also noise, JPEG blocks, thin scratches): 1 all, 0 none; or an (H, W) map.
     match_tone: how much of the tone by which the restored face differs along its edge is taken out of it: 1 sits without
-    a step, 0 keeps its own tone. keep_luma: what leaves [0, 1] loses colour and not lightness. Where faces overlap, their changes are averaged by their masks, under the union of
-    these. Untouched pixels are exactly the picture's.
+    a step, 0 keeps its own tone. keep_luma: what leaves [0, 1] loses colour, not lightness. Where faces overlap, their
+    changes are averaged by their masks, under the union of these. Untouched pixels are exactly the picture's.
     """
     change = np.zeros(pixels.shape, np.float32)
     weight, free = np.zeros(pixels.shape[:2], np.float32), np.ones(pixels.shape[:2], np.float32)

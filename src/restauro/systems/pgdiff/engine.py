@@ -33,6 +33,8 @@ from restauro.weights.store import find, load
 
 LEAST_SIGMA = 0.03
 """Below this the walk would change less than a level of 8 bits."""
+SEAM = 0.2
+"""Of a soft mask, what is below this fades into the input. The walk has weighed the rest, and nothing weighs it again."""
 
 
 def prior(name: str, device: torch.device, observed: Observation | None = None) -> NetworkDenoiser:
@@ -196,4 +198,4 @@ def _finish(recipe: Recipe, observed: Observation, out: Tensor) -> Tensor:
     """Ours puts known pixels back exactly; the published algorithm only approximates them."""
     if recipe.task != "inpaint" or recipe.faithful or observed.mask is None:
         return out
-    return torch.lerp(observed.picture, out, observed.mask.expand_as(out))
+    return torch.lerp(observed.picture, out, (observed.mask / SEAM).clamp(max=1).expand_as(out))

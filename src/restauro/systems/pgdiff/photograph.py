@@ -305,7 +305,7 @@ def _put_back(
     if mask is not None:
         holes = mask > 0
         if recipe.task == "inpaint":
-            soft = mask[:, :, None]
+            soft = np.minimum(mask / engine.SEAM, 1)[:, :, None]
             out = np.where(holes[:, :, None], enlarged * (1 - soft) + out * soft, enlarged).astype(np.float32)
             touched = holes
         else:
