@@ -21,11 +21,12 @@ from torch import Tensor
 from benchmarks.answers import Answer, answer, ours, weights_of
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import UP, Judges, primary
-from benchmarks.tuning import HERE, TUNED, classical_answers, published, tune
+from benchmarks.tuning import HERE, TUNED, classical_answers, published, rivals, tune
 from restauro.core.recipe import Recipe
 from restauro.evaluation.sheets import contact_sheet, save_sheet
 from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
 from restauro.evaluation.tables import Cell, Column, Table
+from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import PUBLISHED, baseline
 from restauro.weights.store import find
 
@@ -64,23 +65,32 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
 
 
 def rows_of(task: str, tuned: dict[str, Any], faces: Faces, fresh: bool) -> dict[str, tuple[Answer, int]]:
-    """Name -> answer and calls (the restorer's pass counted; none of these needs a Jacobian)."""
+    """Name -> answer and calls."""
     best = classical_answers(faces)[tuned["classical"]]
     found = {"input": (Answer(faces.picture, 0.0), 0), f"classical: {tuned['classical']}": (Answer(best, 0.0), 0)}
     for name, recipe in recipes_of(task, tuned).items():
         print(f"  {task}: {name} ...", flush=True)
-        found[name] = answer(recipe, faces, keep=recipe.steps >= 100, fresh=fresh), recipe.steps + 1
+        found[name] = answer(recipe, faces, keep=recipe.steps >= 100, fresh=fresh), calls(recipe)
     return found
+
+
+def calls(recipe: Recipe) -> int:
+    """Of the prior, and one of the first stage where the answer depends on it; none of these recipes needs a Jacobian."""
+    looks = (engine.property_of(want) for want in recipe.wants)
+    first = recipe.start > 0 or recipe.steps == 0 or any(getattr(look, "of", "") == "restored" for look in looks)
+    return recipe.steps + first
 
 
 def bench(task: str, count: int, out: Path, fresh: bool) -> None:
     """Print one task's table and its paired differences; write them, every face's scores and the contact sheet."""
-    tuned = json.loads(TUNED.read_text())[task]
+    tuned = json.loads(TUNED.read_text()).get(task, {})
+    if missing := {"classical", *rivals(task)} - set(tuned):
+        raise SystemExit(f"{TUNED.name} has no {', '.join(sorted(missing))} for {task}; first run with --tune --tasks {task}")
     faces = damaged(task, "test", count)
     rows, judge = rows_of(task, tuned, faces, fresh), Judges(faces)
     scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
     cells: list[tuple[str, list[Cell]]] = [
-        (name, [*_means(scores[name]), calls, made.seconds]) for name, (made, calls) in rows.items()
+        (name, [*_means(scores[name]), spent, made.seconds]) for name, (made, spent) in rows.items()
     ]
     notes = [*compared(task, scores), frontier(scores)]
     if tuned["weights"] != short(weights_of(PUBLISHED[task])):
