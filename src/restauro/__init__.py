@@ -19,7 +19,7 @@ from restauro.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from restauro.api import Result, colorize, degrade, inpaint, inspect, old_photo, restore, sample
+    from restauro.api import Result, colorize, degrade, enhance, inpaint, inspect, old_photo, restore, sample, variants
     from restauro.core.recipe import Recipe
 
 __version__ = "0.1.0"
@@ -37,11 +37,13 @@ __all__ = [
     "__version__",
     "colorize",
     "degrade",
+    "enhance",
     "inpaint",
     "inspect",
     "old_photo",
     "restore",
     "sample",
+    "variants",
 ]
 
 

@@ -1,4 +1,4 @@
-"""restore, colorize, inpaint, old-photo: what is written, what is said, how it ends."""
+"""restore, enhance, colorize, inpaint, old-photo: what is written, what is said, how it ends."""
 
 from __future__ import annotations
 
@@ -181,6 +181,14 @@ def test_colorize_and_old_photo(run: Run, damaged: Path, mask: Path, tmp_path: P
     assert np.ptp(pixels(tmp_path / "old.png"), -1).max() == 0  # grey stays grey
 
 
+def test_enhance_works_on_good_faces_and_says_what_it_invented(run: Run, portraits: Path, tmp_path: Path) -> None:
+    sharp = portraits / "sharp.png"
+    done = run("enhance", sharp, "-o", tmp_path / "crisp.png", "--steps", "2")
+    assert done.code == 0 and "fine detail invented: " in done.out and "is a guess of the network" in done.err
+    assert (pixels(tmp_path / "crisp.png") != pixels(sharp)).any()
+    assert (tmp_path / "crisp.png").exists() and run("recipe", tmp_path / "crisp.png", "--json").json["task"] == "enhance"
+
+
 def test_faithful_and_wants(run: Run, damaged: Path, tmp_path: Path) -> None:
     words = ["--aligned", "--faithful", "--steps", "2", "--start", "0.4", "--scale", "0.1", "--json"]
     done = run("restore", damaged, "-o", tmp_path / "a.png", *words)
@@ -191,14 +199,6 @@ def test_faithful_and_wants(run: Run, damaged: Path, tmp_path: Path) -> None:
     assert [want["property"] for want in done.json["done"][0]["recipe"]["wants"]] == ["smooth-semantics", "lightness"]
     done = run("restore", damaged, "-o", tmp_path / "c.png", "--steps", "1", "--want", "lightness:wait=1")
     assert done.code == 2 and "has no knob 'wait'" in done.err
-
-
-def test_a_reference_is_never_without_effect(run: Run, damaged: Path, plain: Path, tmp_path: Path) -> None:
-    """It brings the property that looks at it; a picture without a face is none."""
-    done = run("restore", damaged, "-o", tmp_path / "a.png", "--reference", plain)
-    assert done.code == 3 and "no face was found in this reference" in done.err
-    done = run("restore", damaged, "--reference", plain, "--faithful")
-    assert done.code == 2 and "--want identity" in done.err
 
 
 @pytest.mark.parametrize("option", ["--prior", "--restorer"])

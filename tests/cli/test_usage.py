@@ -12,9 +12,10 @@ import pytest
 from restauro.cli import COMMANDS, main
 from restauro.cli._command import ALIASES, REFUSED, Parser
 from restauro.core.recipe import Recipe
+from restauro.systems.pgdiff.recipe import PUBLISHED
 from tests.cli.conftest import Run
 
-PHOTO_COMMANDS = ["restore", "colorize", "inpaint", "old-photo"]
+PHOTO_COMMANDS = ["restore", "enhance", "colorize", "inpaint", "old-photo"]
 
 
 def test_help_names_every_command(run: Run) -> None:
@@ -57,8 +58,8 @@ def test_help_says_which_way_fidelity_goes(run: Run) -> None:
 @pytest.mark.parametrize("name", PHOTO_COMMANDS)
 def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
     said = run(name, "--help").out
-    inner = {"task", "system", "wants", "published", "version", "sampler_knobs", "mask_sha256"}
-    dead = COMMANDS.get(name).skip
+    inner = {"task", "system", "wants", "published", "version", "sampler_knobs", "mask_sha256", "reference_sha256"}
+    dead = COMMANDS.get(name).skip | ({"faithful"} if name not in PUBLISHED else set())
     for field in Recipe.__struct_fields__:
         shown = re.search(rf"--{field.replace('_', '-')}\b", said) is not None
         assert shown == (field not in inner | dead), field
@@ -90,6 +91,10 @@ def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
         ("restore a.jpg --bg_upsampler realesrgan", "only `none` is understood"),
         ("restore a.jpg --face_upsample", "--face-upsample: faces are restored at the photograph's own size"),
         ("restore a.jpg --GPU 0", "say --device"),
+        ("restore a.jpg --variants 1", "'1' is not a whole number from 2 to 32"),
+        ("restore a.jpg --variants 2 --compare b.png", "--variants writes a sheet of its own"),
+        ("restore a.jpg --force-reference", "belongs to --reference FILE"),
+        ("enhance a.jpg --faithful", "unknown option --faithful"),
         ("inpaint a.jpg", "inpaint needs --mask FILE"),
         ("colorize a.jpg --force", "unknown option --force"),
         ("recipes lst", "'lst' is not possible; did you mean 'list'?"),

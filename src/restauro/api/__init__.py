@@ -5,11 +5,12 @@ from __future__ import annotations
 from restauro.api.drawing import degrade, sample
 from restauro.api.inspection import Inspection, inspect
 from restauro.api.result import Result
-from restauro.api.tasks import colorize, inpaint, make_recipe, old_photo, recipe_of, replay, restore, run
+from restauro.api.several import spread_of, variants
+from restauro.api.tasks import colorize, enhance, inpaint, make_recipe, old_photo, recipe_of, replay, restore, run, runs
 from restauro.api.training import ship, train
 from restauro.core.recipe import Recipe
 from restauro.photo.read import read
-from restauro.systems.pgdiff.photograph import FaceReport, Report
+from restauro.systems.pgdiff.report import FaceReport, Report
 
 __all__ = [
     "FaceReport",
@@ -19,6 +20,7 @@ __all__ = [
     "Result",
     "colorize",
     "degrade",
+    "enhance",
     "inpaint",
     "inspect",
     "make_recipe",
@@ -28,7 +30,10 @@ __all__ = [
     "replay",
     "restore",
     "run",
+    "runs",
     "sample",
     "ship",
+    "spread_of",
     "train",
+    "variants",
 ]

@@ -18,7 +18,7 @@ from restauro.diffusion.contract import Sampler, Unguided
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.systems.pgdiff import engine
-from restauro.systems.pgdiff.photograph import to_array, to_tensor
+from restauro.systems.pgdiff.faces import to_array, to_tensor
 
 
 def sample(

@@ -16,7 +16,7 @@ from restauro.evaluation.sheets import before_after
 from restauro.photo.metadata import provenance
 from restauro.photo.photo import Photo
 from restauro.photo.write import write
-from restauro.systems.pgdiff.photograph import Report
+from restauro.systems.pgdiff.report import Report
 from restauro.weights.store import find
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,16 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
 from restauro.core.knobs import build, suggest
 from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
-from restauro.photo.faces.align import crop
-from restauro.photo.faces.detect import detect
 from restauro.photo.metadata import read_fact, read_recipe
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
-from restauro.systems.pgdiff.photograph import Frame, restore_photograph
+from restauro.systems.pgdiff.photograph import restore_variants
 from restauro.systems.pgdiff.recipe import TASKS, baseline
+from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
 
-USES_REFERENCE = {"identity", "colour-statistics"}
+BY_REFERENCE = next(want for want in TASKS["reference"].wants if want.property == "identity")
+"""How a reference acts in a recipe that does not look at it by itself."""
 
 
 def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), **settings: Any) -> Recipe:
@@ -61,23 +61,52 @@ def run(
     recipe: Recipe,
     *,
     mask: Any = None,
-    reference: Sequence[Source] = (),
+    reference: Sequence[Source | Photo] = (),
     device: str = "auto",
     listener: Listener = silent,
 ) -> Result:
-    """Carry out a recipe on one photograph. mask: any picture of the same size, white where it is missing."""
+    """Carry out a recipe on one photograph.
+
+    mask: any picture of the same size, white where it is missing. reference: other photographs of the people in it; one
+    that does not look like the person is not used, which the report says (`force_reference` uses it).
+    """
+    return next(runs(source, recipe, [recipe.seed], mask=mask, reference=reference, device=device, listener=listener))
+
+
+def runs(
+    source: Source | Photo,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    *,
+    mask: Any = None,
+    reference: Sequence[Source | Photo] = (),
+    device: str = "auto",
+    listener: Listener = silent,
+) -> Iterator[Result]:
+    """The same with each of the seeds, one result after the other; each equals what `run` makes of its recipe."""
     photo = source if isinstance(source, Photo) else read(source)
     hidden = None if mask is None else read_mask(mask)
-    recipe = msgspec.structs.replace(recipe, mask_sha256="" if hidden is None else hashlib.sha256(hidden.tobytes()).hexdigest())
-    if reference and not any(want.property in USES_REFERENCE for want in recipe.wants):
+    references = [one if isinstance(one, Photo) else read(one) for one in reference]
+    recipe = _filled_in(recipe, hidden, references)
+    outcomes = restore_variants(
+        photo.pixels, recipe, seeds, choose_device(device), mask=hidden, reference=references, listener=listener
+    )
+    for seed, outcome in zip(seeds, outcomes, strict=True):
+        own = msgspec.structs.replace(recipe, seed=seed)
+        yield Result(outcome.pixels, outcome.touched, outcome.report, own, photo)
+
+
+def _filled_in(recipe: Recipe, mask: np.ndarray | None, references: Sequence[Photo]) -> Recipe:
+    """The recipe with what only the run knows: which mask, which references, and that a reference acts at all."""
+    if references and not any(looks_at_reference(want) for want in recipe.wants):
         if recipe.faithful:
             raise RecipeError("a reference acts through a property: add --want identity")
-        recipe = msgspec.structs.replace(recipe, wants=(*recipe.wants, Want(property="identity", weight=0.2)))
-    references = [_reference(one, Frame.of(recipe.prior)) for one in reference]
-    outcome = restore_photograph(
-        photo.pixels, recipe, choose_device(device), mask=hidden, reference=references, listener=listener
+        recipe = msgspec.structs.replace(recipe, wants=(*recipe.wants, BY_REFERENCE))
+    return msgspec.structs.replace(
+        recipe,
+        mask_sha256="" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
+        reference_sha256=tuple(one.sha256 for one in references),
     )
-    return Result(outcome.pixels, outcome.touched, outcome.report, recipe, photo)
 
 
 def restore(
@@ -86,17 +115,18 @@ def restore(
     device: str = "auto",
     listener: Listener = silent,
     mask: Any = None,
-    reference: Sequence[Source] = (),
+    reference: Sequence[Source | Photo] = (),
     **settings: Any,
 ) -> Result:
     """Sharpen and clean the faces of a photograph; everything else stays as it is.
 
+    reference: other photographs of the same people, by which it becomes more like them (the recipe "reference").
     settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `method`, `scale`.
     Raises InputError, RecipeError or WeightsError, each in one line.
 
     >>> restauro.restore("grandma.jpg").save("out.jpg")  # doctest: +SKIP
     """
-    recipe = make_recipe("restore", **settings)
+    recipe = make_recipe("reference" if reference else "restore", **settings)
     return run(source, recipe, device=device, listener=listener, mask=mask, reference=reference)
 
 
@@ -117,6 +147,11 @@ def old_photo(
     return run(source, make_recipe("old-photo", **settings), device=device, listener=listener, mask=mask)
 
 
+def enhance(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+    """Make faces crisper that are fairly good already; the report says how much detail was invented."""
+    return run(source, make_recipe("enhance", **settings), device=device, listener=listener)
+
+
 def recipe_of(path: str | Path) -> Recipe:
     """The recipe that made a file of ours."""
     text = read_recipe(path)
@@ -126,12 +161,18 @@ def recipe_of(path: str | Path) -> Recipe:
 
 
 def replay(
-    path: str | Path, source: str | Path | None = None, *, mask: Any = None, device: str = "auto", listener: Listener = silent
+    path: str | Path,
+    source: str | Path | None = None,
+    *,
+    mask: Any = None,
+    reference: Sequence[Source] = (),
+    device: str = "auto",
+    listener: Listener = silent,
 ) -> Result:
     """Make a result of ours again from its recipe and its source; the bytes are the same on the same machine.
 
-    source: where the original photograph is; default: the recorded name beside the result. Another picture than the
-    recorded one is an InputError.
+    source: where the original photograph is; default: the recorded name beside the result. mask, reference: as they were
+    given then, references in any order. Another picture than the recorded one is an InputError.
     """
     recipe = recipe_of(path)
     name, digest = read_fact(path, "source") or "", read_fact(path, "sourceSHA256") or ""
@@ -145,21 +186,25 @@ def replay(
         )
     if recipe.mask_sha256 and mask is None:
         raise InputError(f"{path} was made with a mask: name it with --mask")
-    result = run(photo, recipe, mask=mask, device=device, listener=listener)
+    references = _same_references(path, recipe, reference)
+    result = run(photo, recipe, mask=mask, reference=references, device=device, listener=listener)
     if result.recipe.mask_sha256 != recipe.mask_sha256:
         raise InputError(f"this is not the mask that {path} was made with")
     return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")
 
 
+def _same_references(path: str | Path, recipe: Recipe, given: Sequence[Source]) -> list[Photo]:
+    """The references in the order of the recipe."""
+    known = {photo.sha256: photo for photo in map(read, given)}
+    missing = sum(digest not in known for digest in recipe.reference_sha256)
+    if missing:
+        one = "a reference photograph" if missing == 1 else f"{missing} reference photographs"
+        raise InputError(f"{path} was made with {one} that is not here: name it with --reference")
+    if len(known) > len(set(recipe.reference_sha256)):
+        raise InputError(f"{path} was not made with all of these reference photographs")
+    return [known[digest] for digest in recipe.reference_sha256]
+
+
 def read_mask(source: Any) -> np.ndarray:
     """(H, W) float32 in [0, 1], 1 = missing, from any picture: one channel, whatever it was stored in."""
     return read(source).pixels.mean(-1).astype(np.float32)
-
-
-def _reference(source: Source, frame: Frame) -> np.ndarray:
-    """The largest face of a reference photograph, aligned."""
-    photo = read(source)
-    faces = detect(photo.pixels)
-    if not faces:
-        raise InputError(f"{photo.name}: no face was found in this reference photograph")
-    return crop(photo.pixels, max(faces, key=lambda face: face.eye_distance).points, *frame)[0]

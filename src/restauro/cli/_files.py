@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +35,7 @@ def photographs(words: Iterable[str], made: str = "") -> tuple[list[Path], int]:
         if path.is_dir():
             inside = [one for one in sorted(path.iterdir()) if one.is_file() and not one.name.startswith(".")]
             stems = {one.stem for one in inside}
-            inside = [one for one in inside if not (made and one.stem.endswith(made) and one.stem[: -len(made)] in stems)]
+            inside = [one for one in inside if not (made and _original(one.stem, made) in stems)]
             pictures = [one for one in inside if one.suffix.lower() in SUFFIXES or _looks_like_one(one)]
             if not pictures:
                 raise InputError(f"{path}: there is no picture in this folder", "missing")
@@ -86,6 +87,12 @@ def check_free(output: Path, overwrite: bool) -> None:
         raise OutputError(f"{output}: the folder {output.parent} does not exist")
     if not os.access(output.parent, os.W_OK):
         raise OutputError(f"{output}: the folder {output.parent} may not be written to")
+
+
+def _original(stem: str, made: str) -> str:
+    """The name that this would be a result of, with --variants or without."""
+    found = re.fullmatch(rf"(.*){re.escape(made)}(-\d+|-variants|-spread)?", stem)
+    return found[1] if found else ""
 
 
 def _suffix(source: Path) -> str:

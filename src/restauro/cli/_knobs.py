@@ -34,7 +34,9 @@ def add_knobs(
         flags = [*filter(None, [(short or {}).get(knob.name)]), f"--{knob.name.replace('_', '-')}"]
         default = getattr(defaults, knob.name) if defaults is not None else knob.default
         words = f"{knob.help}{(more or {}).get(knob.name, '')}{_facts(knob, default)}"
-        if knob.type is bool:
+        if knob.type is bool and default:
+            group.add_argument(*flags, dest=knob.name, action=argparse.BooleanOptionalAction, help=words)
+        elif knob.type is bool:
             group.add_argument(*flags, dest=knob.name, action="store_const", const=True, help=words)
         else:
             group.add_argument(
@@ -55,6 +57,17 @@ def value_of(text: str) -> Any:
         except msgspec.DecodeError:
             continue
     return text
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Reads a whole number within bounds, both included."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return read
 
 
 def _reader(knob: KnobInfo, declared: Any) -> Callable[[str], Any]:

@@ -6,16 +6,18 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from restauro.cli._command import Command, Parser
 from restauro.cli._files import Job, check_free, jobs, photographs
-from restauro.cli._knobs import add_knobs, given
+from restauro.cli._knobs import add_knobs, given, whole
 from restauro.cli._print import note, print_json
 from restauro.cli._progress import Bar
+from restauro.cli._save import save
 from restauro.cli._tally import Tally
+from restauro.cli._variants import MOST, Compared, Places, in_words, write_variants
 from restauro.cli._words import faces_in_words, reason_for_nothing
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.knobs import parse_settings
@@ -23,10 +25,7 @@ from restauro.core.recipe import Published, Recipe, parse_want
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.store import find
 
-if TYPE_CHECKING:
-    from restauro.api import Result
-
-INNER = {"task", "system", "faithful", "wants", "published", "version", "sampler", "sampler_knobs", "mask_sha256"}
+INNER = frozenset("task system faithful wants published version sampler sampler_knobs mask_sha256 reference_sha256".split())
 """Fields of a recipe that are no options, or that have one of their own kind."""
 SHORT = {"fidelity": "-w", "upscale": "-s"}
 
@@ -41,6 +40,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     report: Any
     recipe: Recipe
     notices: tuple[str, ...] = ()
+    variants: Compared | None = None
 
 
 class PhotoCommand(Command):
@@ -58,7 +58,8 @@ class PhotoCommand(Command):
         parser.add_argument("photos", nargs="*", metavar="PHOTO", help="photographs, or folders of photographs")
         self._files(parser.add_argument_group("files"))
         self._knobs(parser.add_argument_group("how"))
-        self._published(parser.add_argument_group("as published, instead of ours"))
+        if self.task in PUBLISHED:
+            self._published(parser.add_argument_group("as published, instead of ours"))
         add_output_options(parser.options)
 
     def _files(self, group: argparse._ArgumentGroup) -> None:
@@ -72,8 +73,12 @@ class PhotoCommand(Command):
         group.add_argument(
             "--strip-metadata", action="store_true", help="leave out EXIF, GPS, captions; what was restored stays noted"
         )
-        group.add_argument("--quality", type=_quality, metavar="1..100", help="of JPEG and WebP (default: like the photograph's)")
+        group.add_argument(
+            "--quality", type=whole(1, 100), metavar="1..100", help="of JPEG and WebP (default: like the photograph's)"
+        )
         group.add_argument("--compare", metavar="FILE", help="write a picture of before and after, too (a folder for several)")
+        several = "K results with seeds of their own, OUT-1 to OUT-K, a sheet of them and a map of where they differ"
+        group.add_argument("--variants", type=whole(2, MOST), metavar="K", help=several)
         if self.mask:
             group.add_argument("--mask", metavar="FILE", help="white where the picture is missing; or a folder of masks by name")
         group.add_argument(
@@ -96,9 +101,8 @@ class PhotoCommand(Command):
         group.add_argument("--bg-upsampler", type=_no_upsampler, help=argparse.SUPPRESS)
 
     def _published(self, group: argparse._ArgumentGroup) -> None:
-        published = PUBLISHED.get(self.task)
         group.add_argument("--faithful", action="store_true", help="the algorithm as published, defects included")
-        add_knobs(group, Published, defaults=published.published if published else None)
+        add_knobs(group, Published, defaults=PUBLISHED[self.task].published)
 
     def run(self, args: argparse.Namespace) -> int:
         words = [*args.photos, *(args.input or [])]
@@ -106,6 +110,10 @@ class PhotoCommand(Command):
             raise RecipeError(f"name at least one photograph: restauro {self.task} PHOTO...")
         if self.mask == "must" and not args.mask:
             raise RecipeError("inpaint needs --mask FILE, white where the picture is missing")
+        if args.force_reference and not args.reference:
+            raise RecipeError("--force-reference belongs to --reference FILE")
+        if args.variants and args.compare:
+            raise RecipeError("--compare shows one result; --variants writes a sheet of its own, OUT-variants.png")
         settings = self._settings(args)
         sources, others = photographs(words, args.suffix or self.made)
         ending = "" if (args.ext or "auto") == "auto" else args.ext.lower().lstrip(".")
@@ -116,7 +124,9 @@ class PhotoCommand(Command):
 
     def _settings(self, args: argparse.Namespace) -> dict[str, Any]:
         """What `api.make_recipe` is told; checked without loading torch."""
-        settings = given(args, Recipe) | given(args, Published) | {"faithful": args.faithful, "want": tuple(args.want or ())}
+        settings = given(args, Recipe) | given(args, Published) | {"want": tuple(args.want or ())}
+        if getattr(args, "faithful", False):
+            settings["faithful"] = True
         if args.sampler:
             settings["sampler"], knobs = args.sampler
             settings |= {"sampler_knobs": knobs} if knobs else {}
@@ -126,11 +136,14 @@ class PhotoCommand(Command):
     def _restore_all(self, args: argparse.Namespace, settings: dict[str, Any], planned: list[Job]) -> int:
         from restauro import api
         from restauro.core.device import choose_device
+        from restauro.photo.read import read
 
-        recipe = api.make_recipe(self.task, **settings)
+        referred = self.task == "restore" and args.reference
+        recipe = api.make_recipe("reference" if referred else self.task, **settings)
         choose_device(args.device)
         for name in (recipe.prior, recipe.restorer):  # once, and not for every photograph
             find(name)
+        args.reference = [read(one) for one in args.reference or ()]
         tally, done, told = Tally(), [], set[str]()
         with Bar(len(planned), show=not args.quiet) as bar:
             for job in planned:
@@ -151,24 +164,36 @@ class PhotoCommand(Command):
         from restauro.photo.write import container
 
         began = time.monotonic()
-        check_free(job.output, bool(args.overwrite))
+        self._check_places(args, job)
         photo = read(job.source)
         container(job.output, photo)
-        result = api.run(
-            photo, recipe, mask=self._mask(args, job.source), reference=args.reference or (), device=args.device, listener=bar
-        )
-        notices = save(result, job, args)
+        seeds = range(recipe.seed, recipe.seed + (args.variants or 1))
+        more = {"mask": self._mask(args, job.source), "reference": args.reference, "device": args.device, "listener": bar}
+        results = api.runs(photo, recipe, seeds, **more)
+        compared = None
+        if args.variants:
+            result, notices, compared = write_variants(results, job, args.variants, args)
+        else:
+            result = next(results)
+            notices = save(result, job, args)
         if args.compare:
             save_sheet(result.compare(), _beside(args.compare, job.source, many))
         return Done(
             input=str(job.source),
-            output=str(job.output),
+            output=compared.files[0] if compared else str(job.output),
             changed=result.changed,
             seconds=round(time.monotonic() - began, 2),
             report=result.report,
-            recipe=recipe,
+            recipe=result.recipe,
             notices=(*photo.notices, *notices),
+            variants=compared,
         )
+
+    def _check_places(self, args: argparse.Namespace, job: Job) -> None:
+        if args.variants:
+            Places.beside(job.output, args.variants).check(bool(args.overwrite))
+        else:
+            check_free(job.output, bool(args.overwrite))
 
     def _mask(self, args: argparse.Namespace, source: Path) -> Path | None:
         """The mask file; of a folder of masks, the one named like the photograph."""
@@ -192,23 +217,13 @@ def add_output_options(group: argparse._ArgumentGroup, *, device: bool = True) -
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 
 
-def save(result: Result, job: Job, args: argparse.Namespace) -> list[str]:
-    """Write a result; an unchanged photograph is copied byte for byte, whatever its name says it is."""
-    from restauro.core.files import write_atomically
-
-    overwrite, same_name = bool(args.overwrite), job.output.suffix == job.source.suffix
-    if not result.changed and same_name and not args.strip_metadata and args.quality is None:
-        write_atomically(job.output, job.source.read_bytes(), overwrite=overwrite)
-        return []
-    return result.save(job.output, metadata=not args.strip_metadata, quality=args.quality, overwrite=overwrite)
-
-
 def _tell(done: Done, told: set[str]) -> None:
     """One line on stdout; what else should be known, once, on stderr."""
     report = done.report
     if done.changed:
         what = faces_in_words(report.faces) or f"{report.changed:.0%} of the picture changed"
-        print(f"{done.input}: {what}; saved {done.output} ({done.seconds:.1f} s)")
+        saved = in_words(done.variants) if done.variants else f"saved {done.output}"
+        print(f"{done.input}: {what}; {saved} ({done.seconds:.1f} s)")
     else:
         print(f"{done.input}: nothing to do: {reason_for_nothing(report)}; copied to {done.output}")
     sys.stdout.flush()
@@ -223,12 +238,6 @@ def _beside(wish: str, source: Path, many: bool) -> Path:
         return Path(wish)
     Path(wish).mkdir(parents=True, exist_ok=True)
     return Path(wish) / f"{source.stem}-compare.png"
-
-
-def _quality(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100")
-    return int(text)
 
 
 def _no_upsampler(text: str) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from restauro.cli._command import Command, Parser
 from restauro.cli._files import Job, check_free
-from restauro.cli._photo import add_output_options, save
+from restauro.cli._photo import add_output_options
 from restauro.cli._print import print_json
 from restauro.cli._progress import Bar
+from restauro.cli._save import save
 
 
 class Replay(Command):
@@ -19,6 +20,8 @@ class Replay(Command):
         group = parser.add_argument_group("files")
         group.add_argument("--source", metavar="PHOTO", help="the original photograph (default: the recorded name beside OUT)")
         group.add_argument("--mask", metavar="FILE", help="the mask, where one was used")
+        told = "a reference photograph that was used; may be given several times"
+        group.add_argument("--reference", action="append", metavar="FILE", help=told)
         group.add_argument("-o", "--output", metavar="NEW", help="default: NAME-replayed.EXT beside OUT")
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace a file that is there already")
         add_output_options(parser.options)
@@ -31,7 +34,8 @@ class Replay(Command):
 
         with Bar(1, show=not args.quiet) as bar:
             bar.begin(place.name)
-            result = api.replay(place, args.source, mask=args.mask, device=args.device, listener=bar)
+            more = {"mask": args.mask, "reference": args.reference or (), "device": args.device, "listener": bar}
+            result = api.replay(place, args.source, **more)
         source = Path(args.source) if args.source else place.parent / result.source.name
         args.strip_metadata, args.quality = False, None
         save(result, Job(source, output), args)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from restauro.cli._command import Command, Parser
 from restauro.cli._files import check_free
+from restauro.cli._knobs import whole
 from restauro.cli._photo import add_output_options
 from restauro.cli._print import print_json
 from restauro.cli._progress import Bar
@@ -20,12 +21,12 @@ class Sample(Command):
     def arguments(self, parser: Parser) -> None:
         parser.usage = f"{parser.prog} [-n COUNT] [-o OUT] [options]"
         group = parser.add_argument_group("how")
-        group.add_argument("-n", "--count", type=_count, default=16, metavar="N", help="how many pictures (default 16)")
+        group.add_argument("-n", "--count", type=whole(1, 1000), default=16, metavar="N", help="how many pictures (default 16)")
         where = "a sheet of all (default samples.png), or FOLDER/ for single pictures"
         group.add_argument("-o", "--output", default="samples.png", metavar="OUT", help=where)
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace a file that is there already")
         group.add_argument("--prior", default="face-prior", metavar="NAME", help="weights of the prior (default face-prior)")
-        group.add_argument("--steps", type=_count, default=40, metavar="N", help="calls of the prior (default 40)")
+        group.add_argument("--steps", type=whole(1, 1000), default=40, metavar="N", help="calls of the prior (default 40)")
         group.add_argument("--sampler", default="dpmpp-2m", metavar="NAME", help="default dpmpp-2m (`restauro samplers list`)")
         group.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise (default 0)")
         add_output_options(parser.options)
@@ -66,9 +67,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made a folder: {error.strerror}") from None
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000")
-    return int(text)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from restauro.cli._command import Command, Parser
-from restauro.cli._knobs import value_of
+from restauro.cli._knobs import value_of, whole
 from restauro.cli._listing import knob_facts
 from restauro.cli._print import print_json, print_table
 from restauro.cli._progress import Bar
@@ -31,7 +31,7 @@ class Train(Command):
         data.add_argument("--data", metavar="DIR", help="a folder of pictures or of WebDataset tars, or one tar")
         data.add_argument("--held", metavar="DIR", help="held-out pictures for the scores (default: a twentieth of --data)")
         data.add_argument("--pattern", default="*.tar", metavar="GLOB", help="which tars of the folder (default *.tar)")
-        data.add_argument("--size", type=_whole, default=128, metavar="PX", help="side of the pictures (default 128)")
+        data.add_argument("--size", type=whole(16, 1024), default=128, metavar="PX", help="side of the pictures (default 128)")
         run = parser.add_argument_group("run")
         run.add_argument("--out", metavar="RUN", help="folder of the run: its checkpoint and its log")
         run.add_argument("--resume", action="store_true", help="go on with the run in this folder")
@@ -168,12 +168,6 @@ def _command(args: argparse.Namespace) -> str:
         if (value := getattr(args, name)) is not None:
             words += [f"--{name}", f"{value:g}"]
     return shlex.join([*words, *(word for pair in args.knob for word in ("--knob", pair))])
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or not 16 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 16 to 1024")
-    return int(text)
 
 
 def _number(text: str) -> float | int:

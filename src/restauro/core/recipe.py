@@ -83,6 +83,8 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
         "keep"
     )
     mask_sha256: Annotated[str, Knob("SHA-256 of the mask that was used; filled in by the run")] = ""
+    reference_sha256: Annotated[tuple[str, ...], Knob("SHA-256 of the reference photographs that were given; filled in")] = ()
+    force_reference: Annotated[bool, Knob("use references that do not look like the person in the photograph, too")] = False
     force: Annotated[bool, Knob("restore faces that are good already, too")] = False
     version: Annotated[int, Knob("version of this format", ge=1, le=VERSION)] = VERSION
 
