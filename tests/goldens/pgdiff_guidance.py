@@ -27,6 +27,7 @@ from restauro.properties.smooth_semantics import SmoothSemantics
 from restauro.systems.pgdiff.guidance import RULES, PublishedGuidance, published_loss
 from tests.goldens.pgdiff_networks import openai_arguments
 from tests.goldens.runner import Case, close, exact, fill, handles
+from tests.goldens.upstream import sections
 
 STYLE = list(STYLES)
 TASKS = {"restoration": "restore", "ref_restoration": "restore", "colorization": "colorize", "inpainting": "inpaint"}
@@ -68,7 +69,7 @@ class Run:
         config = self.config = case.config
         self.case = case
         schedule = NoiseSchedule.named("cosine" if config.get("noise_schedule") == "cosine" else "openai-linear", config["steps"])
-        self.schedule = schedule.respace(config["timestep_respacing"])
+        self.schedule = schedule.respace(sections(config["timestep_respacing"]))
         exact(self.schedule.original_index, config["timestep_map"], "kept timesteps")
         unet = fill(UNet(**openai_arguments(config["unet"], sizes=True)))
         channels = config["unet"]["in_channels"]
@@ -171,6 +172,9 @@ def properties(case: Case) -> None:
             **({only: 0.0} if only else {}),
             **{key: float(value) for key, value in re.findall(r"(\w+_weight) ([\d.]+)", note)},
         }
+        for what, ours in (("lightness", "lightness_weight"), ("colour", "color_weight")):
+            if said := re.search(rf"([\d.]+)\*{what}", note):
+                weights[f"op_{ours}" if task == "old_photo_restoration" else ours] = float(said[1])
         if both := re.search(r"weights ([\d.]+) and ([\d.]+)", note):
             weights["op_lightness_weight"], weights["op_color_weight"] = map(float, both.groups())
         style = int(found[1]) if (found := re.search(r"style ?(\d)", note)) else 0

@@ -288,3 +288,22 @@ def test_its_settings_are_read_and_guarded() -> None:
     nowhere = api.make_recipe("restore", faithful=True, prior="tiny-ffhq12", repeats=2, window=(0.01, 0.02), steps=10)
     with pytest.raises(RecipeError, match="no step lies in the window"):
         engine.run(nowhere, Observation(waves(1, 1, 12).float(), restored=waves(1, 1, 12).float()))
+
+
+def test_every_published_knob_is_alive() -> None:
+    observed = Observation(waves(1, 1, 12).float(), restored=waves(5, 1, 12).float())
+    base: dict[str, Any] = {"repeats": 2, "window": (0.3, 0.9), "steps": 8}
+    changes: list[dict[str, Any]] = [
+        {},
+        {"scale": 0.4},
+        {"repeats": 3},
+        {"window": (0.1, 0.9)},
+        {"window": (0.3, 0.7)},
+        {"respacing": "8"},
+        {"method": "gdp", "repeats": 1},
+        {"method": "ddnm", "repeats": 1},
+    ]
+    recipes = [api.make_recipe("restore", faithful=True, prior="tiny-ffhq12", **{**base, **change}) for change in changes]
+    found = [engine.run(recipe, observed) for recipe in recipes]
+    for i, one in enumerate(found):
+        assert not any(torch.allclose(one, other, atol=1e-4) for other in found[:i]), changes[i]
