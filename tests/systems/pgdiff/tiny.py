@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor
 
 from restauro.core.recipe import Recipe
-from restauro.diffusion.contract import Observation
+from restauro.diffusion.contract import Move, Observation
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from tests.laws.pictures import disc, waves
 
@@ -42,3 +43,8 @@ def black(n: int = 1, size: int = 32) -> Observation:
     """Nothing is known."""
     nothing = torch.zeros(n, 3, size, size)
     return Observation(nothing, mask=torch.ones(n, 1, size, size), reference=waves(9, 1, size).float())
+
+
+def never(x: Tensor) -> Move:
+    """In the place of `redo`, where nothing may be repeated."""
+    raise AssertionError("no repeats")
