@@ -15,7 +15,8 @@ from benchmarks.faces import Faces, damaged
 from benchmarks.scores import Judges
 from restauro.core.recipe import Recipe
 from restauro.evaluation.classical import classical
-from restauro.systems.pgdiff.photograph import fill, to_array, to_tensor
+from restauro.systems.pgdiff.faces import to_array, to_tensor
+from restauro.systems.pgdiff.photograph import fill
 from restauro.systems.pgdiff.recipe import BASELINES, PUBLISHED, TASKS, baseline
 
 HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ SCALES = {
     "old-photo": (0.0015, 0.01, 0.05, 0.3),
 }
 """Values of s that are tried first: the published one, then far above it, where it is at its best in 100 steps."""
-GDP_SCALES = (0.01, 0.1, 1.0)
+GDP_SCALES = (0.05, 0.15, 0.45)
 FARTHEST = 6
 """How often a grid is made longer by a factor of 3 when its best value is the last one."""
 
