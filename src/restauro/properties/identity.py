@@ -31,7 +31,7 @@ class Identity(Property, frozen=True, kw_only=True):
     """
 
     loss: Annotated[Literal["mse", "cosine"], Knob("how embeddings are compared")] = "cosine"
-    embedder: Annotated[str, Knob("name of the embedder's weights")] = "identity"
+    embedder: Annotated[str, Knob("name of the embedder's weights")] = "identity-guide"
     align: Annotated[bool, Knob("move faces to the embedder's own template; false: only resize the crop, as published")] = True
     mirror: Annotated[bool, Knob("the mean of the embeddings of face and mirror image")] = True
     blur: Annotated[float, Knob("Gaussian through which the embedder looks", ge=0, le=5, unit="px of its picture")] = 1.5

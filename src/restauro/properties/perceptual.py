@@ -31,7 +31,7 @@ class Perceptual(Property, frozen=True, kw_only=True):
     others the picture as it is.
     """
 
-    features: Annotated[str, Knob("weights of the network: an identity network, or an imported VGG")] = "identity"
+    features: Annotated[str, Knob("weights of the network: an identity network, or an imported VGG")] = "identity-guide"
     layers: Annotated[
         Literal["all", "shallow", "deep"], Knob("the first two (edges, textures), those behind (parts and places), or all")
     ] = "all"

@@ -83,7 +83,7 @@ class IdentityObjective(Knobbed, frozen=True, kw_only=True):
         return network.embedder
 
     def passport(self) -> dict[str, Any]:
-        what = "identity of a face as a direction; for the report, never as a guide"
+        what = "identity of a face as a direction"
         return {"what": what, "kind": "identity", "architecture": "iresnet", "arguments": self.arguments(), "size": self.size}
 
 
