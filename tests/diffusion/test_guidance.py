@@ -25,7 +25,7 @@ from restauro.diffusion.schedule import NoiseSchedule
 from restauro.properties.colour_statistics import ColourStatistics
 from restauro.properties.known_region import KnownRegion
 from restauro.properties.lightness import WEIGHTS, Lightness
-from restauro.properties.smooth_semantics import SmoothSemantics
+from restauro.properties.smooth_semantics import Coarse, SmoothSemantics
 from restauro.systems.pgdiff.guidance import PublishedGuidance
 from tests.laboratory import GaussianDenoiser
 
@@ -78,7 +78,7 @@ def measured(prop: Property) -> tuple[Tensor, Tensor]:
         matrix = torch.cat([w * torch.eye(pixels).double() for w in WEIGHTS[prop.weights]], 1)
     else:
         unit = torch.eye(places, dtype=torch.float64).view(-1, 3, SIDE, SIDE)
-        low = prop.project(torch.zeros_like(unit), unit).flatten(1)  # type: ignore[misc]
+        low = prop.project(torch.zeros_like(unit), Coarse(unit)).flatten(1)  # type: ignore[misc]
         spectrum, basis = torch.linalg.eigh(low)
         matrix = basis[:, spectrum > 0.5].T
     return matrix, TRUTH.flatten(1) @ matrix.T

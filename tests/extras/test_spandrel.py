@@ -18,7 +18,7 @@ from restauro import api
 from restauro.cli import main
 from restauro.core.errors import WeightsError
 from restauro.diffusion.contract import Observation
-from restauro.properties.smooth_semantics import SmoothSemantics
+from restauro.properties.smooth_semantics import Coarse, SmoothSemantics
 from restauro.restorers.smooth import reduced, restorer
 from restauro.weights.foreign import library
 from restauro.weights.importing import import_file
@@ -100,7 +100,7 @@ def test_a_recognised_network_is_a_restorer(tmp_path: Path, name: str) -> None:
     torch.testing.assert_close(found(PICTURES[1:]), answer[1:], rtol=0, atol=1e-6)
     assert not answer.is_inference(), "what meets guidance must be able to"
     leaf = PICTURES.clone().requires_grad_()
-    SmoothSemantics(cutoff=0.5).distance(leaf, answer).sum().backward()
+    SmoothSemantics(cutoff=0.5).distance(leaf, Coarse(answer)).sum().backward()
     assert leaf.grad is not None and leaf.grad.abs().max() > 0
 
 
@@ -108,7 +108,7 @@ def test_it_is_the_target_of_smooth_semantics(tmp_path: Path) -> None:
     saved(swinir(2), tmp_path / "theirs.pth")
     name = import_file(tmp_path / "theirs.pth", tell=lambda note: None).name
     answer = restorer(name, CPU)(PICTURES)
-    assert torch.equal(SmoothSemantics().target(Observation(PICTURES, restored=answer)), answer.clamp(-1, 1))
+    assert torch.equal(SmoothSemantics().target(Observation(PICTURES, restored=answer)).picture, answer.clamp(-1, 1))
     picture = ((waves(2, 1, 96).float()[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
     ours, default = (
         api.restore(picture, aligned=True, steps=1, **settings) for settings in ({"restorer": tmp_path / "theirs.pth"}, {})

@@ -192,7 +192,7 @@ def properties(case: Case) -> None:
         if f"{name}.loss" in case:
             close(published_loss(guidance.wanted, clean, targets).sum(), case[f"{name}.loss"], rel=1e-5, what=f"{name} loss")
         if f"{name}.target" in case:
-            close(targets[0], case[f"{name}.target"], abs=1e-4, what=f"{name} target")
+            close(targets[0][0], case[f"{name}.target"], abs=1e-4, what=f"{name} target")
 
 
 SCHEDULE = NoiseSchedule.named("openai-linear", 1000)

@@ -100,7 +100,7 @@ def test_a_first_stage_that_is_asked_anew_gives_the_target_of_that_step() -> Non
     observed = Observation(SEEN.picture, restore_at=restore_at)
     for prop in (SmoothSemantics(), Lightness(of="restored")):
         target = prop.target_at(observed, prop.target(observed), CLEAN, 37.5)
-        found = target if isinstance(prop, SmoothSemantics) else target[0]
+        found = target[0]
         wanted = (CLEAN * 2).clamp(-1, 1) if isinstance(prop, SmoothSemantics) else prop.measure(CLEAN * 2)
         torch.testing.assert_close(found, wanted)
     assert asked == [37.5, 37.5]
