@@ -19,6 +19,7 @@ from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
 from restauro.photo.metadata import read_fact, read_recipe
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
+from restauro.systems.pgdiff.palette import explicit
 from restauro.systems.pgdiff.photograph import restore_variants
 from restauro.systems.pgdiff.recipe import TASKS, baseline
 from restauro.systems.pgdiff.references import looks_at_reference
@@ -32,8 +33,9 @@ def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want]
     """The recipe of a task with changes: any field of `Recipe` by name, and properties to be guided by instead of its own.
 
     prior and restorer may also be weights files, which are then imported, once, under their own name.
-    want: `Want`s or strings like "lightness:weight=0.5". With faithful only, the fields of `Published` by name: method
-    ("pgdiff", "gdp", "ddnm"), scale (the published s), repeats, window, respacing (which sets the steps).
+    want: `Want`s or strings like "lightness:weight=0.5"; the palette of "colour-statistics:palette=FILE or FOLDER" becomes
+    numbers. With faithful only, the fields of `Published` by name: method ("pgdiff", "gdp", "ddnm"), scale (the published
+    s), repeats, window, respacing (which sets the steps).
     """
     if task not in TASKS:
         raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
@@ -46,7 +48,7 @@ def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want]
         raise RecipeError(f"{next(iter(theirs))} is the published algorithms' own; use it with faithful, or fidelity without")
     recipe = baseline(theirs.get("method", "pgdiff"), task) if faithful else TASKS[task]
     if want:
-        settings["wants"] = tuple(parse_want(one) if isinstance(one, str) else one for one in want)
+        settings["wants"] = tuple(explicit(parse_want(one) if isinstance(one, str) else one) for one in want)
     if theirs:
         settings["published"] = msgspec.to_builtins(recipe.published) | theirs
     if theirs.get("respacing"):
