@@ -34,7 +34,7 @@ def plain_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         references, "crop", lambda pixels, points, *frame: (pixels[:, int(points[0, 0]) : int(points[0, 0]) + 16], None)
     )
-    monkeypatch.setattr(references, "embed", lambda pictures, template: F.normalize((pictures + 1).mean((2, 3))))
+    monkeypatch.setattr(references, "embed", lambda pictures, template, embedder: F.normalize((pictures + 1).mean((2, 3))))
     monkeypatch.setattr(references, "restorer", lambda name, device: lambda picture, mask: picture)
     monkeypatch.setattr(references, "STRANGER", 0.3)
     monkeypatch.setattr(references, "DOUBTFUL", 0.5)

@@ -1,4 +1,4 @@
-"""Whether a face is still, or is at all, that person: told by an embedder that guides nothing."""
+"""Whether a face is still that person, told by an embedder that guided nothing."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ On 40 validation faces 98 of 100 restorations lie above 0.98 (old photographs, w
 
 
 @torch.no_grad()
-def embed(pictures: Tensor, template: str) -> Tensor:
+def embed(pictures: Tensor, template: str, embedder: str) -> Tensor:
     """(N, 3, H, W) faces to (N, D) directions. In grey: an old photograph and a new one show the same person."""
-    network, passport = network_of(JUDGE, ("identity",), pictures.device)
+    network, passport = network_of(embedder, ("identity",), pictures.device)
     return F.normalize(network(look(pictures.mean(1, keepdim=True).expand_as(pictures), passport, template)))
 
 
 def likeness(before: Tensor, after: Tensor, template: str) -> Tensor:
-    """(N,) cosines."""
-    return (embed(before, template) * embed(after, template)).sum(1)
+    """(N,) cosines, by the judge."""
+    return (embed(before, template, JUDGE) * embed(after, template, JUDGE)).sum(1)
 
 
 def judge_guides(recipe: Recipe) -> bool:
