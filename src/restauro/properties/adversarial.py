@@ -19,7 +19,7 @@ class Adversarial(Property, frozen=True, kw_only=True):
     """
 
     critic: Annotated[str, Knob("name of the critic's weights")] = "face-critic"
-    blur: Annotated[float, Knob("Gaussian through which it looks, as ours learned", ge=0, le=5, unit="px of its picture")] = 0.8
+    blur: Annotated[float, Knob("Gaussian through which it looks, against patterns", ge=0, le=5, unit="px of its picture")] = 0.8
 
     def target(self, observed: Observation) -> str:
         network_of(self.critic, ("critic",), observed.picture.device)  # a missing one is noticed before the walk

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
-from restauro.diffusion.contract import Observation
+from restauro.diffusion.contract import Observation, Restorer
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
-from restauro.restorers.smooth import OnePass, SmoothRestorer, restorer, smooth_answer
+from restauro.restorers.smooth import restorer, smooth_answer
 from restauro.systems.pgdiff.critic import CriticObjective
 from restauro.systems.pgdiff.identity import IdentityObjective
+from restauro.systems.pgdiff.noisy_classifier import ClassifierObjective
 from restauro.systems.pgdiff.observed import CHANNELS, channels
 from restauro.systems.pgdiff.practice import DAMAGES, balance, damage
 from restauro.training.augment import PARAMETERS, augment
@@ -217,14 +218,22 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
 
 
 @cache
-def _first_stage(name: str) -> OnePass | SmoothRestorer:
+def _first_stage(name: str) -> Restorer:
     return restorer(name, torch.device("cpu"))
 
 
-PARTS: dict[str, type[PriorObjective] | type[RestorerObjective] | type[IdentityObjective] | type[CriticObjective]] = {
+PARTS: dict[
+    str,
+    type[PriorObjective]
+    | type[RestorerObjective]
+    | type[IdentityObjective]
+    | type[CriticObjective]
+    | type[ClassifierObjective],
+] = {
     "prior": PriorObjective,
     "restorer": RestorerObjective,
     "identity": IdentityObjective,
     "critic": CriticObjective,
+    "classifier": ClassifierObjective,
 }
 """What `restauro train` can train, by the word a user types."""
