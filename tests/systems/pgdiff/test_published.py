@@ -18,6 +18,7 @@ from restauro.diffusion.contract import Observation
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.rrdb import TimedRestorer
 from restauro.networks.unet import UNet
+from restauro.properties.identity import Identity
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import PUBLISHED, SCALES
 from restauro.weights.passports import Passport
@@ -115,7 +116,8 @@ class Upstream:
 
     def identity(self, x: Tensor) -> Tensor:
         assert self.ref is not None
-        network, side = load("identity"), load("identity").size
+        network = load(Identity().embedder)
+        side = int(network.size)  # type: ignore[arg-type]
 
         def embedding(picture: Tensor) -> Tensor:
             small = F.interpolate(picture.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)

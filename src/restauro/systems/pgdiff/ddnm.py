@@ -19,7 +19,8 @@ from restauro.diffusion.guidance import Wanted
 class NullSpaceGuidance(Unguided):
     """Imposes on the clean estimate every wanted property; each must have an exact projection, which is A+ y + (I - A+ A) x_0.
 
-    scale: the share of it, 1 all. Properties are imposed in order. Raises RecipeError for one without a projection.
+    scale: the share of it, 1 all. Properties are imposed in order, where something is known. Raises RecipeError for one
+    without a projection.
     """
 
     keeps_noise = True
@@ -34,5 +35,7 @@ class NullSpaceGuidance(Unguided):
     def clean(self, estimate: Estimate, x: Tensor, t: float) -> Estimate:
         clean = estimate.clean
         for prop, weight, target in self.wanted:
-            clean = clean.lerp(prop.project(clean, target), min(self.scale * weight, 1.0))  # type: ignore[misc]
+            known = prop.certainty(target)
+            share = min(self.scale * weight, 1.0) * (1.0 if known is None else known)
+            clean = clean + share * (prop.project(clean, target) - clean)  # type: ignore[misc]
         return replace(estimate, clean=clean)
