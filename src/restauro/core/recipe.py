@@ -65,7 +65,7 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     restorer: Annotated[str, Knob("weights of the first stage: a name, or a file of a one-pass network")] = "face-restorer"
     sampler: Annotated[str, Knob("how to walk from noise to picture")] = "dpmpp-2m"
     sampler_knobs: Annotated[dict[str, Any], Knob("the sampler's own knobs")] = {}
-    steps: Annotated[int, Knob("calls of the prior; 0: the first stage alone", ge=0, le=1000)] = 10
+    steps: Annotated[int, Knob("steps, one call of the prior each (heun: two); 0: the first stage alone", ge=0, le=1000)] = 10
     start: Annotated[
         float,
         Knob("noise laid over the first stage's answer at fidelity 0.5; 0: start from pure noise", ge=0, le=200, unit="sigma"),

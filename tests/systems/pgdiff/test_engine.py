@@ -14,6 +14,7 @@ from restauro.core.events import Event
 from restauro.core.recipe import Recipe, Want
 from restauro.core.registry import SAMPLERS
 from restauro.diffusion.contract import Observation
+from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.guidance import CleanGuidance
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.restorers.smooth import restorer
@@ -144,6 +145,29 @@ def test_progress_is_told_step_by_step() -> None:
     heard: list[Event] = []
     engine.run(ours("restore"), faces(), listener=heard.append)
     assert heard == [Event("steps", i + 1, 5) for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        ours("restore"),
+        ours("restore", fidelity=1.0),
+        ours("restore", sampler="heun"),
+        ours("restore", sampler="unipc"),
+        published("inpaint"),
+        msgspec.structs.replace(
+            published("inpaint"),
+            sampler="heun",
+            published=msgspec.structs.replace(PUBLISHED["inpaint"].published, repeats=3, window=(0.3, 1.0)),
+        ),
+    ],
+    ids=lambda recipe: f"{recipe.sampler}-{recipe.faithful}",
+)
+def test_calls_are_counted_as_they_are(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, real = [], NetworkDenoiser.output
+    monkeypatch.setattr(NetworkDenoiser, "output", lambda *a: asked.append(1) or real(*a))
+    engine.run(recipe, faces())
+    assert engine.calls(recipe) == len(asked)
 
 
 def test_the_first_stage_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from restauro.systems.pgdiff.ddnm import NullSpaceGuidance
 from restauro.systems.pgdiff.gdp import gdp
 from restauro.systems.pgdiff.guidance import RULES, PublishedGuidance, all_or_nothing
 from restauro.systems.pgdiff.observed import CHANNELS, channels
+from restauro.weights.passports import Passport
 from restauro.weights.store import find, load
 
 LEAST_SIGMA = 0.03
@@ -61,9 +62,13 @@ def prior(name: str, device: torch.device, observed: Observation | None = None) 
             out = network(x, timesteps) if told is None else network(x, timesteps, conditions=told)
         return out.float()
 
-    schedule = NoiseSchedule.named(passport.schedule, passport.steps or 1000)
     variance = passport.variance or "fixed_small"
-    return NetworkDenoiser(call, schedule, shape, predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
+    return NetworkDenoiser(call, trained(passport), shape, predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
+
+
+def trained(passport: Passport) -> NoiseSchedule:
+    """The schedule that a prior was trained on."""
+    return NoiseSchedule.named(passport.schedule, passport.steps or 1000)
 
 
 @torch.no_grad()
@@ -124,12 +129,28 @@ def _walk(recipe: Recipe, observed: Observation, denoiser: NetworkDenoiser, nois
         return guidance.impose(restored) if isinstance(guidance, CleanGuidance) else restored
     last = len(schedule) - 1
     start = noise(0) if recipe.start == 0 else schedule.q_sample(restored, last, noise(0))
-    sampler: Sampler = build(SAMPLERS.get(recipe.sampler), recipe.sampler_knobs, name=recipe.sampler, lax=True)
     x = start
-    for step in sampler.steps(denoiser.on(schedule), start, guidance, noise):
+    for step in sampler_of(recipe).steps(denoiser.on(schedule), start, guidance, noise):
         listener(Event("steps", step.index + 1, step.total))
         x = step.x
     return x
+
+
+def sampler_of(recipe: Recipe) -> Sampler:
+    found: Sampler = build(SAMPLERS.get(recipe.sampler), recipe.sampler_knobs, name=recipe.sampler, lax=True)
+    return found
+
+
+def calls(recipe: Recipe) -> int:
+    """Of the prior, for one face: second looks and repeats count, the first stage does not."""
+    schedule = respaced(recipe, trained(find(recipe.prior)[0]))
+    if schedule is None:
+        return 0
+    count, published = sampler_of(recipe).calls, recipe.published
+    repeated = 0
+    if recipe.faithful and published is not None and published.method == "pgdiff" and recipe.wants:
+        repeated = (published.repeats - 1) * len(_inside(published, schedule))
+    return count(len(schedule)) + repeated * (count(2) - count(1))
 
 
 def respaced(recipe: Recipe, schedule: NoiseSchedule) -> NoiseSchedule | None:
@@ -166,8 +187,7 @@ def _published_guidance(
         return NullSpaceGuidance(wanted, observed, published.scale)
     if not wanted:
         return Unguided()
-    end, begin = (share * schedule.original_steps for share in published.window)
-    inside = [t for t, told in enumerate(schedule.original_index) if end < told < begin]
+    inside = _inside(published, schedule)
     if published.repeats > 1 and not inside:
         raise RecipeError(f"repeats={published.repeats}, but no step lies in the window {published.window} of the schedule")
     return PublishedGuidance(
@@ -180,6 +200,12 @@ def _published_guidance(
         window=(min(inside, default=0) - 1, max(inside, default=0) + 1),
         empty_holes=recipe.task == "old-photo",
     )
+
+
+def _inside(published: Published, schedule: NoiseSchedule) -> list[int]:
+    """The steps that are repeated."""
+    end, begin = (share * schedule.original_steps for share in published.window)
+    return [t for t, told in enumerate(schedule.original_index) if end < told < begin]
 
 
 def property_of(want: Want) -> Property:
