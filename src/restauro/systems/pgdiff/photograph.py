@@ -134,7 +134,7 @@ def _outcome(plan: Plan, device: torch.device, began: float) -> Outcome:
         changed=round(float(touched.mean()), 6),
         invented=round(float(touched.mean() if mask is None or recipe.task != "inpaint" else (mask > 0).mean()), 6),
         outside_exact=outside,
-        calls=recipe.steps * bool(plan.groups),
+        calls=max((engine.calls(group.recipe) for group in plan.groups), default=0),
         seconds=round(time.monotonic() - began, 3),
         device=str(device),
     )
