@@ -61,7 +61,7 @@ def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
     inner = {"task", "system", "wants", "published", "version", "sampler_knobs", "mask_sha256", "reference_sha256"}
     dead = COMMANDS.get(name).skip | ({"faithful"} if name not in PUBLISHED else set())
     for field in Recipe.__struct_fields__:
-        shown = re.search(rf"--{field.replace('_', '-')}\b", said) is not None
+        shown = re.search(rf"--{field.replace('_', '-')}(?![\w-])", said) is not None
         assert shown == (field not in inner | dead), field
 
 

@@ -144,8 +144,8 @@ def guided_step(case: Case) -> None:
 
     whole = run.guidance.gradient
 
-    def watched(clean: Tensor, targets: Any) -> Tensor:
-        gradients.append(whole(clean, targets))
+    def watched(clean: Tensor, targets: Any, x: Tensor) -> Tensor:
+        gradients.append(whole(clean, targets, x))
         return gradients[-1]
 
     run.guidance.gradient = watched  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from restauro.core.errors import RecipeError
 from restauro.core.knobs import build, knobs
 from restauro.core.registry import Registry
 
-OTHER_WORDS = {"embedder": "tiny-identity", "features": "tiny-identity", "critic": "tiny-critic"}
+OTHER_WORDS = {"embedder": "tiny-identity", "features": "tiny-identity", "critic": "tiny-critic", "network": "tiny-classifier"}
 """Legal values of knobs that name weights: the laws' own."""
 
 Setting = tuple[str, Any]

@@ -96,6 +96,8 @@ def test_a_projection_is_the_shortest_way(name: str) -> None:
 def test_it_means_the_same_at_every_size(name: str) -> None:
     """Distances of one picture at 32 and 128 pixels differ by less than a tenth: a weight means the same."""
     prop = PROPERTIES.get(name)()
+    if prop.space == "state":
+        pytest.skip("noise has no other size")
     small, large = (prop.distance(clean(name, size=size), prop.target(known(name, size=size))) for size in (32, 128))
     assert ((large - small).abs() <= 0.1 * small.abs() + 1e-6).all(), (small, large)
 

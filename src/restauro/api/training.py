@@ -32,8 +32,9 @@ def train(
 ) -> Iterator[Progress]:
     """Train a part of a system in the folder `out`, on a folder of pictures or of WebDataset tars; yields every step.
 
-    part: prior | restorer | identity. held: held-out pictures; default: a twentieth of `data`. objective: knobs of what
-    is trained; settings: knobs of `Run` (minutes, steps, batch, rate, ...). `ship` writes the weights afterwards.
+    part: prior | restorer | identity | critic | classifier. held: held-out pictures; default: a twentieth of `data`.
+    objective: knobs of what is trained; settings: knobs of `Run` (minutes, steps, batch, rate, ...). `ship` writes the
+    weights afterwards.
     """
     goal, pictures, kept = _training(part, data, held, pattern, size, objective or {})
     yield from train_loop(goal, pictures, kept, build(Run, settings), Path(out), resume=resume)

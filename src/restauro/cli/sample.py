@@ -26,7 +26,7 @@ class Sample(Command):
         group.add_argument("-o", "--output", default="samples.png", metavar="OUT", help=where)
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace a file that is there already")
         group.add_argument("--prior", default="face-prior", metavar="NAME", help="weights of the prior (default face-prior)")
-        group.add_argument("--steps", type=whole(1, 1000), default=40, metavar="N", help="steps from noise to picture (default 40)")
+        group.add_argument("--steps", type=whole(1, 1000), default=40, metavar="N", help="from noise to picture (default 40)")
         group.add_argument("--sampler", default="dpmpp-2m", metavar="NAME", help="default dpmpp-2m (`restauro samplers list`)")
         group.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise (default 0)")
         add_output_options(parser.options)

@@ -1,4 +1,4 @@
-"""Train a part of a system on pictures of your own: prior, restorer, identity or critic."""
+"""Train a part of a system on pictures of your own: prior, restorer, identity, critic or classifier."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATE = "state.pt"
 class Train(Command):
     def arguments(self, parser: Parser) -> None:
         parser.usage = f"{parser.prog} PART --data PICTURES --out RUN [--minutes M] [--resume] [--ship NAME --about TEXT]"
-        parser.add_argument("part", metavar="PART", help="prior, restorer, identity or critic")
+        parser.add_argument("part", metavar="PART", help="prior, restorer, identity, critic or classifier")
         data = parser.add_argument_group("pictures")
         data.add_argument("--data", metavar="DIR", help="a folder of pictures or of WebDataset tars, or one tar")
         data.add_argument("--held", metavar="DIR", help="held-out pictures for the scores (default: a twentieth of --data)")

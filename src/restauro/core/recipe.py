@@ -55,9 +55,9 @@ def visits(respacing: str) -> int:
 class Recipe(Knobbed, frozen=True, kw_only=True):
     """A validated composition of prior, properties, sampler and restorer."""
 
-    task: Annotated[
-        Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo"], Knob("what is done")
-    ] = "restore"
+    task: Annotated[Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo"], Knob("what is done")] = (
+        "restore"
+    )
     system: Annotated[Literal["pgdiff"], Knob("which system does it")] = "pgdiff"
     faithful: Annotated[bool, Knob("the published algorithm, defects included")] = False
     prior: Annotated[str, Knob("weights of the prior: a name, or a file")] = "face-prior"

@@ -17,6 +17,7 @@ from restauro.weights.passports import Passport
 BUILDERS = {
     "unet": "restauro.networks.unet:UNet",
     "unet-superres": "restauro.networks.unet:SuperResUNet",
+    "unet-classifier": "restauro.networks.classifier:NoisyClassifier",
     "rrdb": "restauro.networks.rrdb:RRDBNet",
     "rrdb-timed": "restauro.networks.rrdb:TimedRestorer",
     "iresnet": "restauro.networks.iresnet:IResNet",

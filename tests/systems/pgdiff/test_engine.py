@@ -32,9 +32,12 @@ each_task = pytest.mark.parametrize("task", EVERY_TASK)
 def test_a_batch_of_eight_equals_eight_singles(task: str) -> None:
     observed, recipe = faces(8), ours(task)
     whole = engine.run(recipe, observed)
-    near = 1e-3 if task == "reference" else 1e-4  # the embedder's gradient multiplies rounding errors
+    # at the kinks of a network that guides, rounding errors become steps of its gradient: then a level of 8 bits
+    near = 2 / 255 if task in ("reference", "enhance") else 1e-4
     for i in range(8):
-        torch.testing.assert_close(engine.run(recipe, one(observed, i), pictures=[i]), whole[i : i + 1], rtol=0, atol=near)
+        single = engine.run(recipe, one(observed, i), pictures=[i])
+        torch.testing.assert_close(single, whole[i : i + 1], rtol=0, atol=near)
+        assert (single - whole[i : i + 1]).abs().mean() < near / 8
     assert whole.shape == (8, 3, 32, 32) and whole.abs().max() <= 1 and whole.isfinite().all()
 
 
@@ -98,7 +101,7 @@ def test_distance_to_the_input_falls_with_fidelity(monkeypatch: pytest.MonkeyPat
     for fidelity in (0.0, 0.25, 0.5, 0.75, 0.9, 1.0):
         found = engine.run(msgspec.structs.replace(TASKS["restore"], fidelity=fidelity), observed)
         away.append(float((found - first).square().mean().sqrt()))
-    assert away == sorted(away, reverse=True) and away[-1] == 0 and away[0] > 1.5 * away[3]
+    assert away == sorted(away, reverse=True) and away[-1] == 0 and away[0] > 1.3 * away[3]
 
 
 def test_fidelity_lowers_the_noise_that_is_laid_over_the_first_stage() -> None:
@@ -198,7 +201,9 @@ def test_what_cannot_be_combined_is_refused_in_one_line() -> None:
         Recipe(faithful=True)
 
 
-def test_shipped_weights_restore_a_batch_as_singles() -> None:
-    recipe, observed = msgspec.structs.replace(TASKS["old-photo"], steps=3), faces(2, 128)
+@pytest.mark.parametrize("task", ["old-photo", "reference"])
+def test_shipped_weights_restore_a_batch_as_singles(task: str) -> None:
+    recipe, observed = msgspec.structs.replace(TASKS[task], steps=3), faces(2, 128)
     whole = engine.run(recipe, observed)
-    torch.testing.assert_close(engine.run(recipe, one(observed, 1), pictures=[1]), whole[1:], rtol=0, atol=1e-4)
+    near = 1e-3 if task == "reference" else 1e-4
+    torch.testing.assert_close(engine.run(recipe, one(observed, 1), pictures=[1]), whole[1:], rtol=0, atol=near)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restauro.core.errors import RecipeError
+from restauro.core.errors import RecipeError, WeightsError
 from restauro.core.events import Event, Listener
 from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
@@ -34,10 +34,16 @@ class Frame(NamedTuple):
     template: str
 
     @classmethod
-    def of(cls, prior: str) -> Frame:
+    def of(cls, prior: str, aligned: bool = False) -> Frame:
+        """aligned: pictures come as the prior wants them, and need no template, which then is ""."""
         passport, _ = find(prior)
-        if passport.face_template not in TEMPLATES:
-            raise RecipeError(f"the prior {prior!r} does not say how faces are aligned for it; use --aligned crops of its own")
+        if not passport.size:
+            raise WeightsError(f"the prior {prior!r} does not say how large its pictures are; import it again with --size N")
+        if passport.face_template not in TEMPLATES and not aligned:
+            raise RecipeError(
+                f"the prior {prior!r} does not say how faces are aligned for it (`models import --face-template`); "
+                "what is cut out for it already goes with --aligned"
+            )
         return cls(passport.size, passport.face_template)
 
 
@@ -69,7 +75,7 @@ def only_face(base: np.ndarray, mask: np.ndarray | None, frame: Frame) -> Job:
     height, width = base.shape[:2]
     scale = frame.size / max(height, width)
     matrix = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2]])
-    points = moved(template(frame.template, frame.size), inverse(matrix))
+    points = moved(template(frame.template or "ffhq512", frame.size), inverse(matrix))  # for the report only
     face = Face(box=(0.0, 0.0, float(width), float(height)), points=points, score=1.0, number=1)
     small = None if mask is None else resize(_square(mask), frame.size, frame.size)
     return Job(face, resize(_square(base), frame.size, frame.size), matrix, small, "restored", "aligned crop")

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from restauro.core.errors import RecipeError
 from restauro.diffusion.contract import Estimate, Move, Observation, Target
 from restauro.diffusion.guidance import Wanted
 from restauro.diffusion.schedule import NoiseSchedule
@@ -57,15 +58,15 @@ class PublishedGuidance:
                 x = self._bend(redo(x), targets)
         return x
 
-    def gradient(self, clean: Tensor, targets: Sequence[Target]) -> Tensor:
-        """Of the weighted sum of summed losses, each picture's own."""
-        total = summed_gradient(self.wanted, clean, targets)
+    def gradient(self, clean: Tensor, targets: Sequence[Target], x: Tensor | None = None) -> Tensor:
+        """Of the weighted sum of summed losses, each picture's own; x: the noisy state, for what looks at that."""
+        total = summed_gradient(self.wanted, clean, targets, x)
         if self.empty_holes and self.observed.mask is not None:
             total = total * (self.observed.mask <= 0)
         return total
 
     def _bend(self, move: Move, targets: Sequence[Target]) -> Tensor:
-        g = self.gradient(move.estimate.clean, targets)
+        g = self.gradient(move.estimate.clean, targets, move.x)
         if self.rule == "mean-shift":
             return move.x_next - move.variance * g * self.scale
         over = (0, 2, 3) if self.rule == "dynamic-per-channel" else (0, 1, 2, 3)
@@ -73,11 +74,16 @@ class PublishedGuidance:
         return move.x_next - g * self.scale * length
 
 
-def summed_gradient(wanted: Sequence[Wanted], clean: Tensor, targets: Sequence[Target]) -> Tensor:
-    """Of the weighted sum of losses, each summed over its elements as in published code."""
+def summed_gradient(wanted: Sequence[Wanted], clean: Tensor, targets: Sequence[Target], x: Tensor | None = None) -> Tensor:
+    """Of the weighted sum of losses, each summed over its elements as in published code; x: the noisy state."""
     total = torch.zeros_like(clean)
     for (prop, weight), target in zip(wanted, targets, strict=True):
-        total += weight * prop.elements(clean, target) * prop.gradient(clean, target)
+        seen = x if prop.space == "state" else clean
+        if seen is None:
+            raise RecipeError(
+                f"{type(prop).__name__.lower()} looks at the noisy state; this method has properties of the clean one"
+            )
+        total += weight * prop.elements(seen, target) * prop.gradient(seen, target)
     return total
 
 

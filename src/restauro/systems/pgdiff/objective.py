@@ -224,11 +224,7 @@ def _first_stage(name: str) -> Restorer:
 
 PARTS: dict[
     str,
-    type[PriorObjective]
-    | type[RestorerObjective]
-    | type[IdentityObjective]
-    | type[CriticObjective]
-    | type[ClassifierObjective],
+    type[PriorObjective] | type[RestorerObjective] | type[IdentityObjective] | type[CriticObjective] | type[ClassifierObjective],
 ] = {
     "prior": PriorObjective,
     "restorer": RestorerObjective,

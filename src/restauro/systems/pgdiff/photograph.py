@@ -25,8 +25,8 @@ from restauro.systems.pgdiff.likeness import UNSURE, judge_guides, judge_is_here
 from restauro.systems.pgdiff.references import Group, grouped
 from restauro.systems.pgdiff.report import FaceReport, Report, notices
 
-BATCH = 16
-"""Faces at once: bounds the memory of a school photograph."""
+BATCH = 16 * 128**2
+"""Pixels of faces at once, sixteen of 128 x 128: bounds the memory of a school photograph."""
 FINE = 2.0
 """Pixels of a crop: what a Gaussian of this width takes away is fine detail."""
 
@@ -87,14 +87,15 @@ def restore_variants(
     """
     began = time.monotonic()
     plan = _plan(pixels, recipe, device, mask, reference, listener)
+    at_once = max(1, BATCH // plan.frame.size**2)
     for done, seed in enumerate(seeds):
 
         def heard(event: Event, done: int = done) -> None:
             listener(Event(event.what, done * event.total + event.done, len(seeds) * event.total))
 
         for group in plan.groups:
-            for first in range(0, len(group.jobs), BATCH):
-                part = group._replace(jobs=group.jobs[first : first + BATCH])
+            for first in range(0, len(group.jobs), at_once):
+                part = group._replace(jobs=group.jobs[first : first + at_once])
                 _restore(part, msgspec.structs.replace(group.recipe, seed=seed), plan, device, heard)
         yield _outcome(plan, device, began)
         began = time.monotonic()
@@ -113,7 +114,7 @@ def _plan(
     enlarged, big_mask = _enlarge(pixels, mask, recipe.upscale)
     # the published algorithm is shown scratches and holes as they are
     base = enlarged if big_mask is None or recipe.faithful else fill(enlarged, big_mask)
-    frame = Frame.of(recipe.prior)
+    frame = Frame.of(recipe.prior, recipe.aligned and not reference)
     jobs = [only_face(base, big_mask, frame)] if recipe.aligned else all_faces(base, big_mask, recipe, frame, said, listener)
     groups = grouped(jobs, reference, recipe, frame, device, said)
     if any(judge_guides(group.recipe) for group in groups):

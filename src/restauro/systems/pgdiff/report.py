@@ -56,7 +56,11 @@ def notices(recipe: Recipe, toned: str, masked: bool) -> list[str]:
         said.append("holes outside faces were closed from their edges (Telea), not by the prior")
     if recipe.upscale > 1:
         said.append(f"outside the faces the picture was enlarged {recipe.upscale}x by bicubic interpolation")
-    licence = find(recipe.prior)[0].licence
-    if licence:
-        said.append(f"the weights are {licence}")
+    prior, restorer = find(recipe.prior)[0], find(recipe.restorer)[0]
+    if prior.face_template and restorer.face_template and prior.face_template != restorer.face_template:
+        said.append(
+            f"{restorer.name} was made for faces aligned otherwise than {prior.name} wants them "
+            f"({restorer.face_template}, {prior.face_template}): better take a restorer of the same kind"
+        )
+    said += [f"the weights are {licence}" for licence in dict.fromkeys((prior.licence, restorer.licence)) if licence]
     return said
