@@ -44,18 +44,24 @@ def answer(recipe: Recipe, faces: Faces, *, keep: bool = False, fresh: bool = Fa
         with np.load(path) as file:
             return Answer(_pictures(file["levels"]), float(file["seconds"]))
     began = time.perf_counter()
-    parts = [
-        engine.run(recipe, faces.observed(i, i + BATCH), pictures=range(i, min(i + BATCH, len(faces.clean))))
-        for i in range(0, len(faces.clean), BATCH)
-    ]
+    rounded = levels(restored(recipe, faces))
     seconds = (time.perf_counter() - began) / len(faces.clean)
-    rounded = levels(torch.cat(parts))
     if keep:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part.npz")
         np.savez_compressed(part, levels=rounded, seconds=seconds)
         part.replace(path)
     return Answer(_pictures(rounded), seconds)
+
+
+def restored(recipe: Recipe, faces: Faces) -> Tensor:
+    """(N, 3, H, W) in [-1, 1]. With references one face at a time: everybody has a reference of their own."""
+    many = BATCH if faces.reference is None else 1
+    parts = [
+        engine.run(recipe, faces.observed(i, i + many), pictures=range(i, min(i + many, len(faces.clean))))
+        for i in range(0, len(faces.clean), many)
+    ]
+    return torch.cat(parts)
 
 
 def _pictures(rounded: np.ndarray) -> Tensor:

@@ -22,12 +22,13 @@ from benchmarks.answers import Answer, answer, ours, weights_of
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import UP, Judges, primary
 from benchmarks.tuning import HERE, TUNED, classical_answers, published, rivals, tune
-from restauro.core.recipe import Recipe
+from restauro.core.recipe import Recipe, Want
 from restauro.evaluation.sheets import contact_sheet, save_sheet
 from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
 from restauro.evaluation.tables import Cell, Column, Table
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import PUBLISHED, baseline
+from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.store import find
 
 STEPS = (4, 10, 20)
@@ -59,8 +60,9 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     if find(plain.prior)[0].observes:
         rows["ours 10, not told"] = msgspec.structs.replace(plain, told=False)
     if task == "reference":
-        alone = tuple(want for want in plain.wants if want.property != "identity")
+        alone = tuple(want for want in plain.wants if not looks_at_reference(want))
         rows["ours 10, no reference"] = msgspec.structs.replace(plain, wants=alone)
+        rows["ours 10, by identity"] = msgspec.structs.replace(plain, wants=(*alone, Want(property="identity", weight=0.1)))
     return rows
 
 
@@ -121,7 +123,7 @@ def compared(task: str, scores: Scores) -> list[str]:
     lines = [f"{a} - {b}, {column}: {_said(paired_difference(scores[a][column], scores[b][column]))}" for a, b in pairs]
     wins = beats(column, paired_difference(scores["ours 10"][column], scores[theirs][column]))
     lines.insert(1, f"ours 10 beats {theirs} (the better of the published two) beyond doubt: {'yes' if wins else 'no'}")
-    judged = ["input", *(name for name in scores if name == "ours 10, no reference")]
+    judged = ["input", *(name for name in scores if name in ("restorer alone", "ours 10, no reference", theirs))]
     lines += [
         f"ours 10 - {b}, identity distance: {_said(paired_difference(scores['ours 10']['identity'], scores[b]['identity']))}"
         for b in judged

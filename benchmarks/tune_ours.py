@@ -20,10 +20,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
-from benchmarks.answers import ours, with_first_stage
+from benchmarks.answers import ours, restored, with_first_stage
 from benchmarks.faces import Faces, damaged
 from benchmarks.scores import UP, Judges, primary
 from restauro.core.knobs import parse_settings
@@ -31,10 +30,8 @@ from restauro.core.recipe import Recipe, Want, parse_want
 from restauro.core.registry import PROPERTIES
 from restauro.diffusion import spacing
 from restauro.evaluation.tables import Column, Table
-from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import TASKS
 
-BATCH = 10
 COLUMNS = [
     Column("LPIPS", "down", 4),
     Column("hole PSNR", "up", 2),
@@ -89,11 +86,7 @@ def _wanted(wants: tuple[Want, ...], path: str, value: Any) -> tuple[Want, ...]:
 
 def answer(recipe: Recipe, faces: Faces, rho: float = 7.0) -> Tensor:
     spacing.KARRAS_RHO = rho
-    parts = [
-        engine.run(recipe, faces.observed(i, i + BATCH), pictures=range(i, min(i + BATCH, len(faces.clean))))
-        for i in range(0, len(faces.clean), BATCH)
-    ]
-    return torch.cat(parts)
+    return restored(recipe, faces)
 
 
 def search(task: str, steps: int, faces: Faces, judges: Judges, chosen: Iterator[Setting], out: Path) -> Table:

@@ -25,7 +25,7 @@ from restauro.systems.pgdiff.recipe import TASKS, baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
 
-BY_REFERENCE = next(want for want in TASKS["reference"].wants if want.property == "identity")
+BY_REFERENCE = next(want for want in TASKS["reference"].wants if looks_at_reference(want))
 """How a reference acts in a recipe that does not look at it by itself."""
 
 

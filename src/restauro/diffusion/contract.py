@@ -85,9 +85,13 @@ class Property(Knobbed, frozen=True, kw_only=True):
 
     space: what `distance` and `gradient` look at. "state": the noisy x_t itself, told its timestep by `target_at`; the
     distance is then -log p(y | x_t) up to a constant, and guidance by it is exact (Dhariwal and Nichol 2021).
+
+    of_input: whether the target is of the damaged picture. What a projection brings from elsewhere is imposed less, the
+    higher the fidelity is above 0.5, and at 1 not at all.
     """
 
     space: ClassVar[Literal["picture", "latent", "state"]] = "picture"
+    of_input: ClassVar[bool] = True
 
     def target(self, observed: Observation) -> Target:
         """Computed once per run."""

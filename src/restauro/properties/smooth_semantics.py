@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-import torch
 from torch import Tensor
 
 from restauro.core.knobs import Knob
 from restauro.diffusion.contract import Observation, Property
+from restauro.properties._spectrum import low
 
 
 class Coarse(NamedTuple):
@@ -41,28 +41,19 @@ class SmoothSemantics(Property, frozen=True, kw_only=True):
         return target
 
     def distance(self, clean: Tensor, target: Coarse) -> Tensor:
-        return self._seen(self._low(clean - target.picture), target).square().mean((1, 2, 3))
+        return self._seen(low(clean - target.picture, self.cutoff), target).square().mean((1, 2, 3))
 
     def gradient(self, clean: Tensor, target: Coarse) -> Tensor:
-        error = self._seen(self._low(clean - target.picture), target)
+        error = self._seen(low(clean - target.picture, self.cutoff), target)
         if target.known is not None:
-            error = self._low(self._seen(error, target))
+            error = low(self._seen(error, target), self.cutoff)
         return 2 / clean[0].numel() * error
 
     def project(self, clean: Tensor, target: Coarse) -> Tensor:
-        return clean + self._low(target.picture - clean)
+        return clean + low(target.picture - clean, self.cutoff)
 
     def certainty(self, target: Coarse) -> Tensor | None:
         return target.known
 
     def _seen(self, error: Tensor, target: Coarse) -> Tensor:
         return error if target.known is None else error * target.known
-
-    def _low(self, difference: Tensor) -> Tensor:
-        if self.cutoff == 1:
-            return difference
-        height, width = difference.shape[-2:]
-        fy = torch.fft.fftfreq(height, device=difference.device)[:, None] * 2
-        fx = torch.fft.rfftfreq(width, device=difference.device)[None] * 2
-        keep = (fy.square() + fx.square()) <= self.cutoff**2
-        return torch.fft.irfft2(torch.fft.rfft2(difference) * keep, (height, width))

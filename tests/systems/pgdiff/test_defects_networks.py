@@ -87,7 +87,8 @@ def test_defect_16_the_references_embedding_is_made_at_every_step(monkeypatch: p
 
     monkeypatch.setattr(Identity, "embed", watched)
     observed = faces(1)
-    for recipe in (ours("reference", steps=4), published("reference", steps=4)):
+    by_identity = (Want(property="identity", weight=0.2),)
+    for recipe in (ours("reference", steps=4, wants=by_identity), published("reference", steps=4)):
         looked.clear()
         engine.run(recipe, observed)
         references = [one for one in looked if one is observed.reference]
@@ -212,7 +213,7 @@ def test_defect_22_the_strength_cannot_be_read_as_how_much() -> None:
 def test_defect_23_identity_is_compared_without_norm_or_alignment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A longer embedding is no other person, and the face is moved to the embedder's own template."""
     as_published = engine.property_of(PUBLISHED["reference"].wants[1])
-    mine = engine.property_of(next(want for want in TASKS["reference"].wants if want.property == "identity"))
+    mine = engine.property_of(Want(property="identity"))
     assert isinstance(as_published, Identity) and isinstance(mine, Identity)
     assert (mine.align, as_published.align) == (True, False)
     observed = Observation(waves(1, 1, 64).float(), reference=waves(2, 1, 64).float(), template="ffhq512")

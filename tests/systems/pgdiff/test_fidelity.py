@@ -10,7 +10,7 @@ from tests.shared import needs_shared
 
 FACES = {"reference": 8, "enhance": 8}
 """Sixteen, where no further network guides."""
-STEPS = {"old-photo": 3}
+STEPS = {"old-photo": 5}
 """Two. What an old photograph gets back in contrast outweighs the rest: in two calls the order is within the noise."""
 
 

@@ -171,11 +171,16 @@ def respaced(recipe: Recipe, schedule: NoiseSchedule) -> NoiseSchedule | None:
 
 def guidance_of(recipe: Recipe, observed: Observation, schedule: NoiseSchedule) -> Guidance:
     """The published rules where the recipe is faithful, ours otherwise."""
-    wanted = [Wanted(property_of(want), want.weight) for want in recipe.wants]
+    wanted = [Wanted(prop, want.weight * _part(recipe, prop)) for want in recipe.wants for prop in [property_of(want)]]
     published = recipe.published
     if recipe.faithful and published is not None:
         return _published_guidance(recipe, published, wanted, all_or_nothing(observed), schedule)
     return CleanGuidance(wanted, observed, schedule) if wanted else Unguided()
+
+
+def _part(recipe: Recipe, prop: Property) -> float:
+    """Of a weight, at the recipe's fidelity."""
+    return 1.0 if prop.of_input or recipe.faithful else min(1.0, 2 * (1 - recipe.fidelity))
 
 
 def _published_guidance(

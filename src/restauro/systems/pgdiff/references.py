@@ -49,8 +49,12 @@ class Group(NamedTuple):
     references: list[np.ndarray]
 
 
+PERSONAL = ("identity", "detail-transfer")
+"""Properties whose reference has to show the person; a palette may be anybody's."""
+
+
 def looks_at_reference(want: Want) -> bool:
-    return want.property == "identity" or want.knobs.get("style") == "reference"
+    return want.property in PERSONAL or want.knobs.get("style") == "reference"
 
 
 def without_reference(recipe: Recipe) -> Recipe:
@@ -75,7 +79,7 @@ def grouped(
     known = [read_reference(photo, frame, device) for photo in photos]
     if not chosen:
         return []
-    if not any(want.property == "identity" for want in recipe.wants):  # a palette may be anybody's
+    if not any(want.property in PERSONAL for want in recipe.wants):
         return [Group(chosen, recipe, [one.faces[0] for one in known])]
     found: dict[int, list[np.ndarray]] = {}
     for job, crops, names in _assigned(jobs, known, recipe, frame, device, notices):
