@@ -67,7 +67,7 @@ def level(name: str, count: int, usual: float) -> tuple[list[tuple[str, list[Cel
     """One level's rows and its verdict. usual: the median distance between two photographs of a person."""
     faces = damaged("restore", "test", count, chain=LEVELS[name])
     judge, recipe = Judges(faces), TASKS["restore"]
-    alone = msgspec.structs.replace(recipe, steps=0)
+    alone = msgspec.structs.replace(recipe, steps=0, wants=())
     pictures: dict[str, Tensor] = {
         "input": faces.picture,
         "restorer alone": answer(alone, faces).pictures,

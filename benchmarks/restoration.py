@@ -27,7 +27,7 @@ from restauro.evaluation.sheets import contact_sheet, save_sheet
 from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
 from restauro.evaluation.tables import Cell, Column, Table
 from restauro.systems.pgdiff import engine
-from restauro.systems.pgdiff.recipe import PUBLISHED, baseline
+from restauro.systems.pgdiff.recipe import ANEW, PUBLISHED, SEEN, baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.store import find
 
@@ -49,7 +49,7 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     """The rows that a recipe makes."""
     plain = ours(task, 10)
     rows = {
-        "restorer alone": msgspec.structs.replace(plain, steps=0),
+        "restorer alone": msgspec.structs.replace(plain, steps=0, wants=tuple(w for w in plain.wants if w.weight >= 1)),
         "published 100, pure noise": published(task, tuned["noise"], 0.0),
         "published 100, warm start": published(task, tuned["warm"], plain.start),
     }
@@ -59,6 +59,10 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     rows |= {f"ours {steps}": ours(task, steps) for steps in STEPS}
     if find(plain.prior)[0].observes:
         rows["ours 10, not told"] = msgspec.structs.replace(plain, told=False)
+    if SEEN in plain.wants:
+        rows["ours 10, unseen"] = msgspec.structs.replace(plain, wants=tuple(want for want in plain.wants if want != SEEN))
+    if plain.sampler == ANEW:
+        rows["ours 10, DDIM"] = msgspec.structs.replace(plain, sampler="ddim")
     if task == "reference":
         alone = tuple(want for want in plain.wants if not looks_at_reference(want))
         rows["ours 10, no reference"] = msgspec.structs.replace(plain, wants=alone)

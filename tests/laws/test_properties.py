@@ -126,7 +126,8 @@ def test_every_knob_is_alive(name: str, knob: str) -> None:
     def outcome(prop: Property) -> list[Any]:
         target = prop.target(observed)
         moved = [prop.project(picture, target)] if prop.project is not None else []
-        return [prop.distance(picture, target), prop.gradient(picture, target), *moved]
+        sure = [known for known in [prop.certainty(target)] if known is not None]
+        return [prop.distance(picture, target), prop.gradient(picture, target), *moved, *sure]
 
     def same(one: list[Tensor], other: list[Tensor]) -> bool:
         return all(torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(one, other, strict=True))
