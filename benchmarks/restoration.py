@@ -59,8 +59,8 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     rows |= {f"ours {steps}": ours(task, steps) for steps in STEPS}
     if find(plain.prior)[0].observes:
         rows["ours 10, not told"] = msgspec.structs.replace(plain, told=False)
-    if SEEN in plain.wants:
-        rows["ours 10, unseen"] = msgspec.structs.replace(plain, wants=tuple(want for want in plain.wants if want != SEEN))
+    if task == "restore":
+        rows["ours 10, consistent"] = msgspec.structs.replace(plain, wants=(*plain.wants, SEEN))
     if plain.sampler == ANEW:
         rows["ours 10, DDIM"] = msgspec.structs.replace(plain, sampler="ddim")
     if task == "reference":

@@ -41,7 +41,7 @@ def test_inpainting_fills_the_hole_and_leaves_the_rest():
     mask = torch.zeros(1, 1, 48, 48)
     mask[..., 20:26, 10:22] = 1
     answers = classical("inpaint", picture * (1 - mask) + mask, mask)
-    assert {"OpenCV Telea", "OpenCV Navier-Stokes", "scikit-image biharmonic"} < set(answers)
+    assert {"OpenCV Telea", "OpenCV Navier-Stokes", "scikit-image biharmonic, big holes Navier-Stokes"} < set(answers)
     for name, answer in answers.items():
         assert ((answer - picture).abs() * (1 - mask)).max() < 0.005, name
         assert name == "input" or ((answer - picture).abs() * mask).sum() < 0.5 * ((1 - picture).abs() * mask).sum()

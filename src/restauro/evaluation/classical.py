@@ -26,8 +26,6 @@ def classical(
 ) -> dict[str, Tensor]:
     """Every classical answer to one task, by name; "input" is doing nothing (of "upscale": bicubic).
 
-    A method that gives up on one of the pictures (a hole too large to solve for) is left out for all.
-
     picture: (N, 3, H, W) in [-1, 1]; so are the answers. mask: (N or 1, 1, H, W), 1 = missing ("inpaint").
     size: (height, width) of the answer ("upscale").
     """
@@ -44,7 +42,7 @@ def classical(
         for name, answer in _TASKS[task](rgb, hole, size):
             level = answer.astype(np.float32) / (255 if answer.dtype == np.uint8 else 1)
             answers.setdefault(name, []).append(torch.from_numpy(np.clip(level, 0, 1)).permute(2, 0, 1) * 2 - 1)
-    return {name: torch.stack(batch).to(picture) for name, batch in answers.items() if len(batch) == len(picture)}
+    return {name: torch.stack(batch).to(picture) for name, batch in answers.items()}
 
 
 def _denoise(rgb: Array, hole: Array | None, size: tuple[int, int] | None) -> Iterator[tuple[str, Array]]:
@@ -91,9 +89,10 @@ def _inpaint(rgb: Array, hole: Array | None, size: tuple[int, int] | None) -> It
     yield "input", rgb
     for name, method in (("Telea", cv2.INPAINT_TELEA), ("Navier-Stokes", cv2.INPAINT_NS)):
         yield f"OpenCV {name}", cv2.inpaint(rgb, hole.astype(np.uint8), 3, method)
-    # the biharmonic system is dense: big holes in big pictures would take minutes and gigabytes
-    if 0 < hole.sum() <= 4000:
-        yield "scikit-image biharmonic", inpaint_biharmonic(rgb / 255, hole, channel_axis=2)
+    # the biharmonic system is dense: big holes would take minutes and gigabytes
+    small = 0 < hole.sum() <= 4000
+    answer = inpaint_biharmonic(rgb / 255, hole, channel_axis=2) if small else cv2.inpaint(rgb, hole.astype(np.uint8), 3, method)
+    yield "scikit-image biharmonic, big holes Navier-Stokes", answer
 
 
 def _upscale(rgb: Array, hole: Array | None, size: tuple[int, int] | None) -> Iterator[tuple[str, Array]]:

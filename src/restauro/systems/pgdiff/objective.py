@@ -13,8 +13,11 @@ from restauro.core.knobs import Knob, Knobbed
 from restauro.diffusion.contract import Observation, Restorer
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
+from restauro.properties.identity import Identity, Person
+from restauro.properties.perceptual import Perceptual, Seen
 from restauro.restorers.smooth import restorer, smooth_answer
 from restauro.systems.pgdiff.critic import CriticObjective
+from restauro.systems.pgdiff.faces import OURS
 from restauro.systems.pgdiff.identity import IdentityObjective
 from restauro.systems.pgdiff.noisy_classifier import ClassifierObjective
 from restauro.systems.pgdiff.observed import CHANNELS, channels
@@ -158,7 +161,8 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
 
 
 class RestorerObjective(Knobbed, frozen=True, kw_only=True):
-    """A one-pass network that answers with the middle of all faces the damaged one could be (L1).
+    """A one-pass network that answers with the middle of all faces the damaged one could be (L1), or with one that an embedder
+    takes for the same person (`identity`, `perceptual`).
 
     It sees four channels, the picture with its holes emptied and the mask, answers with a picture and a gate through
     which the input may shine, and learns all of a photograph's damages at
@@ -168,6 +172,9 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
     width: Annotated[int, Knob("channels that `mult` multiplies", ge=8)] = 64
     mult: Annotated[tuple[float, ...], Knob("channels of each level over the width")] = (0.875, 0.875, 1, 1)
     patch: Annotated[int, Knob("pixels of a side that become one place", ge=1, le=16)] = 4
+    identity: Annotated[float, Knob("weight of the distance to the truth's embedding, 1 - cosine", ge=0)] = 0.0
+    perceptual: Annotated[float, Knob("weight of the distance to the truth's features", ge=0)] = 0.0
+    embedder: Annotated[str, Knob("weights of the network that looks for these two")] = "identity-guide"
 
     def arguments(self) -> dict[str, Any]:
         return {
@@ -191,7 +198,18 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
         pictures, _ = augment(pictures, rng)
         damaged, masks = zip(*(damage(one[None], rng) for one in pictures), strict=True)
         answer = smooth_answer(network, torch.cat(damaged), torch.cat(masks))
-        return (answer - pictures).abs().mean()
+        loss = (answer - pictures).abs().mean()
+        if self.identity:
+            identity = Identity(embedder=self.embedder)
+            with torch.no_grad():
+                person = Person(identity.embed(pictures, OURS), OURS)
+            loss = loss + self.identity * identity.distance(answer, person).mean()
+        if self.perceptual:
+            perceptual = Perceptual(features=self.embedder)
+            with torch.no_grad():
+                seen = Seen(perceptual.embed(pictures, OURS), OURS)
+            loss = loss + self.perceptual * perceptual.distance(answer, seen).mean()
+        return loss
 
     def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
         """PSNR on held-out faces for each kind of damage."""

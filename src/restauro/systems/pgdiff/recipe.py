@@ -16,7 +16,7 @@ ANEW = "euler-ancestral"
 """A sampler whose every step draws noise anew: it washes out what the first stage got wrong (docs/guidance.md)."""
 
 TASKS: dict[str, Recipe] = {
-    "restore": Recipe(task="restore", start=0.5, wants=(SMOOTH, SEEN), sampler=ANEW),
+    "restore": Recipe(task="restore", start=0.5, wants=(SMOOTH,), sampler=ANEW),
     "reference": Recipe(
         task="reference", start=0.5, wants=(SMOOTH, Want(property="detail-transfer", knobs={"cutoff": 0.2})), sampler=ANEW
     ),
