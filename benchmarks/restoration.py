@@ -49,7 +49,9 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     """The rows that a recipe makes."""
     plain = ours(task, 10)
     rows = {
-        "restorer alone": msgspec.structs.replace(plain, steps=0, wants=tuple(w for w in plain.wants if w.weight >= 1)),
+        "restorer alone": msgspec.structs.replace(
+            plain, steps=0, wants=tuple(w for w in plain.wants if w.weight >= 1 and not looks_at_reference(w))
+        ),
         "published 100, pure noise": published(task, tuned["noise"], 0.0),
         "published 100, warm start": published(task, tuned["warm"], plain.start),
     }

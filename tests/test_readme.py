@@ -32,6 +32,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     portrait = Image.fromarray(skimage.astronaut()).crop((130, 0, 330, 220)).resize((160, 176))
     soft = portrait.filter(ImageFilter.GaussianBlur(2))
     soft.save(tmp_path / "grandma.jpg")
+    portrait.rotate(4, resample=Image.Resampling.BICUBIC).save(tmp_path / "younger.jpg")
     (tmp_path / "scans").mkdir()
     soft.save(tmp_path / "scans" / "one.jpg")
     mask = np.zeros((176, 160), np.uint8)
