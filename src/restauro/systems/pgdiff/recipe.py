@@ -23,7 +23,7 @@ TASKS: dict[str, Recipe] = {
     "enhance": Recipe(
         task="enhance",
         start=0.5,
-        wants=(SMOOTH, SEEN, Want(property="perceptual", weight=0.05), Want(property="adversarial", weight=0.05)),
+        wants=(SMOOTH, SEEN, Want(property="perceptual", weight=0.05), Want(property="adversarial", weight=0.01)),
         sampler=ANEW,
     ),
     "colorize": Recipe(task="colorize", start=0.2, wants=(Want(property="lightness"),)),
