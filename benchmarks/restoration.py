@@ -60,7 +60,7 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
         rows["DDNM 100"] = baseline("ddnm", task)
     rows |= {f"ours {steps}": ours(task, steps) for steps in STEPS}
     if find(plain.prior)[0].observes:
-        rows["ours 10, not told"] = msgspec.structs.replace(plain, told=False)
+        rows[f"ours 10, {'not told' if plain.told else 'told'}"] = msgspec.structs.replace(plain, told=not plain.told)
     if task == "restore":
         rows["ours 10, consistent"] = msgspec.structs.replace(plain, wants=(*plain.wants, SEEN))
     if plain.sampler == ANEW:
