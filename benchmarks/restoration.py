@@ -61,8 +61,8 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     rows |= {f"ours {steps}": ours(task, steps) for steps in STEPS}
     if find(plain.prior)[0].observes:
         rows[f"ours 10, {'not told' if plain.told else 'told'}"] = msgspec.structs.replace(plain, told=not plain.told)
-    if task == "restore":
-        rows["ours 10, consistent"] = msgspec.structs.replace(plain, wants=(*plain.wants, SEEN))
+    if SEEN in plain.wants:
+        rows["ours 10, unseen"] = msgspec.structs.replace(plain, wants=tuple(want for want in plain.wants if want != SEEN))
     if plain.sampler == ANEW:
         rows["ours 10, DDIM"] = msgspec.structs.replace(plain, sampler="ddim")
     if task == "reference":

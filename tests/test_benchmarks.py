@@ -35,7 +35,7 @@ def test_the_cache_notices_every_change() -> None:
 
 
 def test_a_setting_is_laid_over_a_recipe() -> None:
-    recipe = TASKS["restore"]
+    recipe = TASKS["old-photo"]
     made = laid_over(recipe, {"start": 0.3, "sampler": "ddim:eta=1", "smooth-semantics.cutoff": 0.2, "lightness.weight": 0.5})
     assert (made.start, made.sampler, made.sampler_knobs) == (0.3, "ddim", {"eta": "1"})
     assert made.wants[0].knobs["cutoff"] == 0.2

@@ -9,18 +9,22 @@ from torch import Tensor
 from restauro.core.errors import RecipeError
 from restauro.diffusion.contract import Observation
 from restauro.properties._look import gaussian
-from restauro.properties.data_consistency import DataConsistency
+from restauro.properties.data_consistency import SLOPE, DataConsistency
 
 
 def texture(seed: int = 1) -> Tensor:
-    noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(seed))
-    return (gaussian(noise, 1.5) * 1.5).clamp(-1, 1)
+    """(1, 3, 128, 128), grey, with the power spectrum of faces."""
+    noise = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(seed))
+    fy, fx = torch.fft.fftfreq(128)[:, None] * 128, torch.fft.rfftfreq(128) * 128
+    falling = (fy.square() + fx.square()).clamp_min(1) ** (-SLOPE / 4)
+    picture = torch.fft.irfft2(torch.fft.rfft2(noise) * falling)
+    return (0.3 * picture / picture.std()).clamp(-1, 1).expand(-1, 3, -1, -1)
 
 
-@pytest.mark.parametrize("sigma", [0.8, 2.0])
+@pytest.mark.parametrize("sigma", [0.8, 1.5, 2.8])
 def test_blur_is_found_and_undone_where_something_is_left(sigma: float) -> None:
     truth = texture()
-    observed = Observation(gaussian(truth, sigma), restored=truth)
+    observed = Observation(gaussian(truth, sigma), restored=gaussian(truth, 1.0))
     target = DataConsistency(survived=0.8).target(observed)
     left = torch.exp(torch.tensor(-2 * (torch.pi * sigma * 8 / 128) ** 2))
     assert float(target.blur[0, 0, 0, 8]) == pytest.approx(float(left), rel=0.02)

@@ -205,7 +205,7 @@ def test_defect_22_the_strength_cannot_be_read_as_how_much() -> None:
         shares.append(float(schedule.sigma(len(schedule) - 1)) / TASKS["restore"].start)
     assert shares == pytest.approx([2, 1.5, 1, 0.5], rel=1e-2)
     observed = replace(faces(), restored=faces().picture)
-    assert torch.equal(engine.run(ours("restore", fidelity=1.0), observed), observed.picture)
+    assert torch.equal(engine.run(ours("old-photo", fidelity=1.0), observed), observed.picture)
     with pytest.raises(RecipeError, match="has no fidelity"):
         api.make_recipe("restore", faithful=True, fidelity=0.5)
 

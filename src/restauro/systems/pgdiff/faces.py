@@ -134,7 +134,8 @@ def _choose(job: Job, base: np.ndarray, recipe: Recipe, middle: Face | None) -> 
 def to_tensor(pictures: Sequence[np.ndarray], device: torch.device) -> Tensor:
     """(H, W, 3) arrays in [0, 1] to (N, 3, H, W) in [-1, 1]."""
     stacked = np.stack(pictures).transpose(0, 3, 1, 2) * 2 - 1
-    return torch.from_numpy(np.ascontiguousarray(stacked, np.float32)).to(device)
+    # copied: Fourier transforms of memory that is aligned otherwise, as NumPy's may be, differ in the last digit
+    return torch.tensor(np.ascontiguousarray(stacked, np.float32), device=device)
 
 
 def to_array(picture: Tensor) -> np.ndarray:

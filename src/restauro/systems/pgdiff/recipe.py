@@ -10,13 +10,13 @@ from restauro.core.recipe import Published, Recipe, Want
 
 SMOOTH = Want(property="smooth-semantics", weight=0.8, knobs={"cutoff": 0.3})
 """The coarse third of the frequencies stays near the first stage: what is finer is the prior's to tell."""
-SEEN = Want(property="data-consistency", weight=0.5)
-"""What the blur has left is half the photograph's own, where the first stage agrees with it: scratches must not come back."""
+SEEN = Want(property="data-consistency", weight=0.75)
+"""What the blur has left is mostly the photograph's own, where the first stage agrees with it: scratches must not come back."""
 ANEW = "euler-ancestral"
 """A sampler whose every step draws noise anew: it washes out what the first stage got wrong (docs/guidance.md)."""
 
 TASKS: dict[str, Recipe] = {
-    "restore": Recipe(task="restore", start=0.5, wants=(SMOOTH,), sampler=ANEW),
+    "restore": Recipe(task="restore", start=0.5, wants=(SMOOTH, SEEN), sampler=ANEW),
     "reference": Recipe(
         task="reference", start=0.5, wants=(SMOOTH, Want(property="detail-transfer", knobs={"cutoff": 0.2})), sampler=ANEW
     ),

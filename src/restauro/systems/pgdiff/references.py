@@ -22,6 +22,7 @@ from restauro.photo.photo import Photo
 from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff.faces import Frame, Job, observed, to_tensor
 from restauro.systems.pgdiff.likeness import embed
+from restauro.systems.pgdiff.recipe import TASKS
 
 KNOWS = "identity-guide"
 """The embedder that compares: the one that guides, for what it takes for another person it would draw as another person."""
@@ -59,6 +60,8 @@ def looks_at_reference(want: Want) -> bool:
 
 def without_reference(recipe: Recipe) -> Recipe:
     """The same for a face that nobody gave a reference for: plain restoration."""
+    if recipe.wants == TASKS["reference"].wants:
+        return msgspec.structs.replace(recipe, task="restore", wants=TASKS["restore"].wants)
     wants = tuple(want for want in recipe.wants if not looks_at_reference(want))
     task = "restore" if recipe.task == "reference" else recipe.task
     return msgspec.structs.replace(recipe, task=task, wants=wants)
