@@ -19,8 +19,9 @@ from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.iresnet import BLOCKS, IResNet
 from restauro.networks.rrdb import TimedRestorer
 from restauro.networks.unet import UNet
+from restauro.properties._look import to_embedder
 from restauro.properties.colour_statistics import STYLES, ColourStatistics, adain, statistics
-from restauro.properties.identity import Identity, to_embedder
+from restauro.properties.identity import Identity
 from restauro.properties.known_region import KnownRegion
 from restauro.properties.lightness import Lightness
 from restauro.properties.smooth_semantics import SmoothSemantics

@@ -9,10 +9,11 @@ from PIL import Image
 
 from restauro.core.errors import InputError
 from restauro.photo import exif
-from restauro.photo.metadata import has_credentials, provenance, read_fact, read_recipe
+from restauro.photo.metadata import has_credentials
 from restauro.photo.read import read
+from restauro.photo.recall import read_fact, read_recipe
 from restauro.photo.write import write
-from restauro.photo.xmp import SOURCE_TYPE, decode, find, merge
+from restauro.photo.xmp import SOURCE_TYPE, decode, find, merge, provenance
 from tests.photo.pictures import IPTC, MAKER_NOTE, TIME, XMP, exif_block, jpeg, scene, wide_gamut
 
 RECIPE = '{"name": "portrait <&> Großmutter", "steps": 20}'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import pytest
 import torch
@@ -27,18 +27,11 @@ from restauro.weights.passports import Passport
 from restauro.weights.store import imported_folder, save
 from tests.diffusion.test_guidance import HOLED, LAB, SEEN, TRUTH, measured, ours, sample
 from tests.laboratory import GaussianDenoiser
+from tests.laws.conftest import CLASSIFIER
 from tests.laws.pictures import waves
 
 BASE = NoiseSchedule.named("openai-linear")
 NOISE = 0.1
-TINY: dict[str, Any] = {
-    "labels": 3,
-    "in_channels": 3,
-    "model_channels": 8,
-    "channel_mult": [1, 2],
-    "num_res_blocks": 1,
-    "zero_init": False,
-}
 
 
 class Seen(Property, frozen=True, kw_only=True):
@@ -152,8 +145,10 @@ def classifiers(restauro_home: Path) -> None:
     """One for any size, one for 32 px."""
     for seed, (name, size) in enumerate((("three-classes", 0), ("three-small", 32))):
         torch.manual_seed(seed)
-        passport = Passport(name=name, what="Tiny.", kind="classifier", architecture="unet-classifier", arguments=TINY, size=size)
-        save(NoisyClassifier(**TINY).state_dict(), passport, imported_folder())
+        passport = Passport(
+            name=name, what="Tiny.", kind="classifier", architecture="unet-classifier", arguments=CLASSIFIER, size=size
+        )
+        save(NoisyClassifier(**CLASSIFIER).state_dict(), passport, imported_folder())
 
 
 def test_it_is_the_cross_entropy_of_the_wanted_class_at_the_told_noise() -> None:

@@ -11,8 +11,9 @@ from restauro.core.errors import RecipeError
 from restauro.diffusion.contract import Observation, Property
 from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.schedule import NoiseSchedule
+from restauro.properties._look import to_embedder
 from restauro.properties.colour_statistics import STYLES, ColourStatistics, adain, statistics
-from restauro.properties.identity import Identity, to_embedder
+from restauro.properties.identity import Identity
 from restauro.properties.known_region import KnownRegion
 from restauro.properties.lightness import Lightness
 from restauro.properties.smooth_semantics import SmoothSemantics

@@ -13,9 +13,9 @@ from PIL import Image
 from restauro import __version__
 from restauro.core.recipe import Recipe
 from restauro.evaluation.sheets import before_after
-from restauro.photo.metadata import provenance
 from restauro.photo.photo import Photo
 from restauro.photo.write import write
+from restauro.photo.xmp import provenance
 from restauro.systems.pgdiff.report import Report
 from restauro.weights.store import find
 

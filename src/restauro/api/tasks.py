@@ -16,9 +16,9 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
 from restauro.core.knobs import build, suggest
 from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
-from restauro.photo.metadata import read_fact, read_recipe
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
+from restauro.photo.recall import read_fact, read_recipe
 from restauro.systems.pgdiff.palette import explicit
 from restauro.systems.pgdiff.photograph import restore_variants
 from restauro.systems.pgdiff.recipe import TASKS, baseline

@@ -1,4 +1,4 @@
-"""The four commands that restore photographs: what they share, which is nearly everything."""
+"""The commands that restore photographs: what they share, which is nearly everything."""
 
 from __future__ import annotations
 

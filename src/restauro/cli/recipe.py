@@ -17,7 +17,7 @@ class ShowRecipe(Command):
         parser.options.add_argument("--json", action="store_true", help="the recipe as JSON")
 
     def run(self, args: argparse.Namespace) -> int:
-        from restauro.photo.metadata import read_recipe  # and not api.recipe_of, which would load torch
+        from restauro.photo.recall import read_recipe  # and not api.recipe_of, which would load torch
 
         text = read_recipe(args.result)
         if text is None:

@@ -17,22 +17,18 @@ class Noise(Protocol):
 
 
 class PictureNoise:
-    """Noise for `pictures` (their indices) of one `shape` (C, H, W). seed: one for all, or one a picture.
+    """Noise for `pictures` (their indices) of one `shape` (C, H, W).
 
     Drawn on the CPU in float32, so that a machine with a GPU starts from the same noise.
     """
 
-    def __init__(
-        self, seed: int | Sequence[int], pictures: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu"
-    ):
-        seeds = [seed] * len(pictures) if isinstance(seed, int) else seed
-        self.streams = tuple(zip(seeds, pictures, strict=True))
-        self.shape, self.device = tuple(shape), device
+    def __init__(self, seed: int, pictures: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu"):
+        self.seed, self.pictures, self.shape, self.device = seed, tuple(pictures), tuple(shape), device
 
     def __call__(self, step: int, draw: int = 0) -> Tensor:
-        return torch.stack([self._one(*stream, step, draw) for stream in self.streams]).to(self.device)
+        return torch.stack([self._one(picture, step, draw) for picture in self.pictures]).to(self.device)
 
-    def _one(self, seed: int, picture: int, step: int, draw: int) -> Tensor:
-        state = np.random.SeedSequence([seed, picture, step, draw]).generate_state(1, np.uint64)[0]
+    def _one(self, picture: int, step: int, draw: int) -> Tensor:
+        state = np.random.SeedSequence([self.seed, picture, step, draw]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
         return torch.randn(self.shape, generator=generator)

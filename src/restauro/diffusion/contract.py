@@ -93,6 +93,10 @@ class Property(Knobbed, frozen=True, kw_only=True):
     space: ClassVar[Literal["picture", "latent", "state"]] = "picture"
     of_input: ClassVar[bool] = True
 
+    def of_reference(self) -> Literal["nothing", "look", "person"]:
+        """What the target takes from the reference: how it looks, whoever is in it, or the person, who must be the same."""
+        return "nothing"
+
     def target(self, observed: Observation) -> Target:
         """Computed once per run."""
         raise NotImplementedError

@@ -1,9 +1,8 @@
-"""The metadata of a file: gathered when it is read, renewed when the result is written, and its recipe read back."""
+"""The metadata of a file: gathered when it is read and renewed when the result is written."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -11,8 +10,6 @@ from PIL import Image
 from restauro.photo import exif as exif_block
 from restauro.photo import xmp as xmp_packet
 from restauro.photo.photo import Metadata
-
-provenance = xmp_packet.provenance  # the one thing most writers need from here
 
 MOST_TEXT = 1 << 20  # characters of PNG text that are carried along
 IPTC_RESOURCE = 0x0404
@@ -38,13 +35,18 @@ def gather(image: Image.Image, tiff: bytes | None = None) -> tuple[Metadata, lis
         if tiff
         else _bytes(resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None)
     )
-    xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp") or tags.get(700))
     text = {str(k): str(v) for k, v in getattr(image, "text", {}).items() if k != "XML:com.adobe.xmp"}
     if sum(map(len, text.values())) > MOST_TEXT:
         text = {}
         notices.append("the text in the file is longer than 1 MB and was left out")
     comment = _bytes(info.get("comment"))
-    return Metadata(exif, xmp, iptc, _dpi(info.get("dpi")), text, comment), notices
+    return Metadata(exif, xmp_of(image), iptc, _dpi(info.get("dpi")), text, comment), notices
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """The XMP packet Pillow found on opening."""
+    tags: Any = getattr(image, "tag_v2", {})
+    return _bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or tags.get(700))
 
 
 def renewed(metadata: Metadata, size: tuple[int, int], was: tuple[int, int], description: str = "") -> Metadata:
@@ -59,22 +61,6 @@ def renewed(metadata: Metadata, size: tuple[int, int], was: tuple[int, int], des
         except ValueError:
             block = None
     return replace(metadata, exif=block, dpi=dpi, xmp=xmp_packet.merge(metadata.xmp, description))
-
-
-def read_recipe(path: str | Path) -> str | None:
-    """The recipe (JSON) in a result of ours, or None. The pixels are not decoded. `InputError` where there is no picture."""
-    return read_fact(path, "recipe")
-
-
-def read_fact(path: str | Path, name: str) -> str | None:
-    """One fact of our provenance: "recipe", "source", "sourceSHA256", "tool", "date"."""
-    from restauro.photo.read import open_header  # reading needs this module for the blocks
-
-    image, _, _ = open_header(path)
-    with image:
-        tags: Any = getattr(image, "tag_v2", {})
-        packet = _bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or tags.get(700))
-    return xmp_packet.find(packet, name)
 
 
 def has_credentials(data: bytes) -> bool:

@@ -61,6 +61,9 @@ class ColourStatistics(Property, frozen=True, kw_only=True):
                 "region=skin needs style=reference, style=restored or palette=FILE or FOLDER"
             )
 
+    def of_reference(self) -> Literal["nothing", "look", "person"]:
+        return "look" if self.style == "reference" else "nothing"
+
     def target(self, observed: Observation) -> Palette:
         where = self._region(observed.picture, observed.mask, observed.template)
         mean, std = self._style(observed, where)

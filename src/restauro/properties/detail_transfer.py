@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +31,9 @@ class DetailTransfer(Property, frozen=True, kw_only=True):
     of_input: ClassVar[bool] = False
 
     cutoff: Annotated[float, Knob("frequency above which it is the reference's; 0: all", ge=0, le=0.9, unit="of Nyquist")] = 0.0
+
+    def of_reference(self) -> Literal["nothing", "look", "person"]:
+        return "person"
 
     def target(self, observed: Observation) -> Detail:
         if observed.reference is None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knob
 from restauro.diffusion.contract import Observation, Property
 from restauro.properties._look import look, network_of
-from restauro.properties._look import to_embedder as to_embedder
 
 
 class Person(NamedTuple):
@@ -35,6 +33,9 @@ class Identity(Property, frozen=True, kw_only=True):
     align: Annotated[bool, Knob("move faces to the embedder's own template; false: only resize the crop, as published")] = True
     mirror: Annotated[bool, Knob("the mean of the embeddings of face and mirror image")] = True
     blur: Annotated[float, Knob("Gaussian through which the embedder looks", ge=0, le=5, unit="px of its picture")] = 1.5
+
+    def of_reference(self) -> Literal["nothing", "look", "person"]:
+        return "person"
 
     def embed(self, picture: Tensor, template: str = "") -> Tensor:
         """(N, 3, H, W) to (N, D), differentiable."""
@@ -59,9 +60,3 @@ class Identity(Property, frozen=True, kw_only=True):
 
     def elements(self, clean: Tensor, target: Person) -> int:
         return 1 if self.loss == "cosine" else target.embedding.numel()
-
-
-def embedder(name: str, device: torch.device) -> tuple[nn.Module, int]:
-    """An embedder's network and the side of the pictures it looks at."""
-    network, passport = network_of(name, ("identity",), device)
-    return network, passport.size

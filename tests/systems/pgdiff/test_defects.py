@@ -27,11 +27,10 @@ from restauro.properties.lightness import Lightness
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import to_array, to_tensor
 from restauro.systems.pgdiff.guidance import PublishedGuidance
-from restauro.systems.pgdiff.photograph import restore_photograph
 from restauro.systems.pgdiff.recipe import PUBLISHED, SCALES, TASKS
 from restauro.systems.pgdiff.report import notices
 from tests.laws.pictures import waves
-from tests.systems.pgdiff.tiny import EVERY_TASK, black, faces, never, one, ours, published
+from tests.systems.pgdiff.tiny import EVERY_TASK, black, faces, never, one, ours, published, restore_photograph
 
 CPU = torch.device("cpu")
 BASE = NoiseSchedule.named("openai-linear")

@@ -29,12 +29,11 @@ from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import to_array
 from restauro.systems.pgdiff.guidance import PublishedGuidance
 from restauro.systems.pgdiff.likeness import JUDGE, judge_guides
-from restauro.systems.pgdiff.photograph import restore_photograph
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.importing import import_file
 from restauro.weights.loading import read_state_dict
 from tests.laws.pictures import waves
-from tests.systems.pgdiff.tiny import faces, never, ours, published
+from tests.systems.pgdiff.tiny import faces, never, ours, published, restore_photograph
 
 CPU = torch.device("cpu")
 BASE = NoiseSchedule.named("openai-linear")

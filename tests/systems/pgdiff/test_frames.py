@@ -12,12 +12,11 @@ from restauro.core.errors import RecipeError, WeightsError
 from restauro.photo.photo import Photo
 from restauro.photo.read import read
 from restauro.systems.pgdiff import engine, photograph
-from restauro.systems.pgdiff.photograph import restore_photograph
 from restauro.systems.pgdiff.recipe import TASKS
 from restauro.systems.pgdiff.report import notices
 from restauro.weights import store
 from tests.laws.pictures import waves
-from tests.systems.pgdiff.tiny import ours
+from tests.systems.pgdiff.tiny import ours, restore_photograph
 
 CPU = torch.device("cpu")
 PICTURE = ((waves(1, 1, 48).float()[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()

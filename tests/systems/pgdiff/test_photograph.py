@@ -13,9 +13,9 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.photo.colour import tone
 from restauro.photo.faces.detect import detect
 from restauro.photo.read import read
-from restauro.systems.pgdiff.photograph import restore_photograph
 from restauro.systems.pgdiff.recipe import TASKS
 from tests.shared import SHARED, needs_shared
+from tests.systems.pgdiff.tiny import restore_photograph
 
 PHOTOS = SHARED / "data" / "photos"
 

@@ -9,9 +9,9 @@ import torch
 from restauro.core.recipe import Want
 from restauro.diffusion.contract import Observation
 from restauro.systems.pgdiff import engine
-from restauro.systems.pgdiff.photograph import fill, restore_photograph
+from restauro.systems.pgdiff.photograph import fill
 from restauro.systems.pgdiff.recipe import TASKS
-from tests.systems.pgdiff.tiny import faces, ours
+from tests.systems.pgdiff.tiny import faces, ours, restore_photograph
 
 LEVELS = torch.linspace(0, 1, 32).expand(2, 1, 32, 32)
 

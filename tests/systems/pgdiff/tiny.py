@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 from torch import Tensor
 
 from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Move, Observation
+from restauro.systems.pgdiff.photograph import Outcome, restore_variants
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from tests.laws.pictures import disc, waves
 
@@ -26,6 +28,11 @@ def published(task: str, **changes: Any) -> Recipe:
     return msgspec.structs.replace(
         PUBLISHED[task], **{"prior": "tiny-prior", "restorer": "tiny-restorer", "steps": 10, **changes}
     )
+
+
+def restore_photograph(pixels: np.ndarray, recipe: Recipe, device: torch.device, **known: Any) -> Outcome:
+    """The one outcome of the recipe's own seed."""
+    return next(restore_variants(pixels, recipe, [recipe.seed], device, **known))
 
 
 def faces(n: int = 2, size: int = 32, *, mask: bool = True, soft: bool = False) -> Observation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,14 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
-from restauro.degradations._base import filter2d
-from restauro.degradations.blur import gaussian_kernel
-from restauro.diffusion.contract import Observation, Restorer
+from restauro.diffusion.contract import Observation
 from restauro.networks.patchgan import PatchGAN
 from restauro.properties._look import gaussian
-from restauro.restorers.smooth import restorer
 from restauro.systems.pgdiff.engine import prior
-from restauro.systems.pgdiff.practice import balance, damage
+from restauro.systems.pgdiff.practice import balance, damage, first_stage
 from restauro.training.augment import augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -87,7 +84,7 @@ class CriticObjective(Knobbed, frozen=True, kw_only=True):
     def falsified(self, real: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """What the chain makes of damaged versions of real faces: answers (N, 3, H, W), and estimates of half of them."""
         damaged, masks = (torch.cat(part) for part in zip(*(damage(one[None], rng) for one in real), strict=True))
-        answers = _restorer(self.first_stage)(damaged, mask=masks)
+        answers = first_stage(self.first_stage)(damaged, mask=masks)
         half = slice(len(real) // 2 or None)
         low, high = np.log(LEVELS)
         sigma = np.exp(rng.uniform(low, high, len(answers[half])))
@@ -141,11 +138,6 @@ def fooling(logits: Logits, pictures: Tensor, strides: Tensor, steps: int = 3) -
     return pictures
 
 
-@cache
-def _restorer(name: str) -> Restorer:
-    return restorer(name, CPU)
-
-
 def one_call(name: str, observed: Observation, sigma: np.ndarray, generator: torch.Generator) -> Tensor:
     """A prior's estimate of the clean picture from the first stage's answer under noise of (N,) levels sigma."""
     denoiser = prior(name, CPU, observed)
@@ -161,5 +153,5 @@ def _varied(answers: Tensor, real: Tensor, rng: np.random.Generator) -> Tensor:
     kind = rng.integers(3, size=n)
     gain, share = rng.uniform(0, 1.5, n) * (kind == 1), rng.uniform(0, 0.5, n) * (kind == 2)
     gains, shares = (torch.from_numpy(one).float()[:, None, None, None] for one in (gain, share))
-    detail = answers - filter2d(answers, gaussian_kernel(1.0, 1.0))
+    detail = answers - gaussian(answers, 1.0)
     return (answers + gains * detail).lerp(real, shares).clamp(-1, 1)

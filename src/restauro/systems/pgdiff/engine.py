@@ -77,19 +77,16 @@ def run(
     observed: Observation,
     *,
     pictures: Sequence[int] | None = None,
-    seeds: Sequence[int] | None = None,
     listener: Listener = silent,
 ) -> Tensor:
     """Restored faces (N, 3, S, S) in [-1, 1].
 
-    pictures: the indices that, with the seed, decide each face's noise (default 0..N-1); seeds: one a face instead of
-    the recipe's, for variants in one batch.
-
+    pictures: the indices that, with the seed, decide each face's noise (default 0..N-1).
     observed.picture: (N, 3, S, S) aligned to the prior's template, S the prior's size. Raises RecipeError for what
     cannot be combined, WeightsError when weights are missing.
     """
     device, n, shape = observed.picture.device, len(observed.picture), observed.picture.shape[1:]
-    noise = PictureNoise(seeds or recipe.seed, pictures or range(n), shape, device)
+    noise = PictureNoise(recipe.seed, pictures or range(n), shape, device)
     observed = first_stage(recipe, replace(observed, template=find(recipe.prior)[0].face_template), noise)
     denoiser = prior(recipe.prior, device, observed if recipe.told and not recipe.faithful else None)
     if shape != denoiser.shape:

@@ -14,7 +14,7 @@ from restauro.degradations._base import Degradation
 from restauro.degradations.chains import degrade
 from restauro.degradations.grey import Grey
 from restauro.networks.iresnet import IResNet
-from restauro.properties.identity import to_embedder
+from restauro.properties._look import to_embedder
 from restauro.systems.pgdiff.practice import BLIND, LIGHT
 from restauro.training.augment import augment
 from restauro.training.data import Pictures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,18 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
-from restauro.diffusion.contract import Observation, Restorer
+from restauro.diffusion.contract import Observation
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.networks.unet import UNet
 from restauro.properties.identity import Identity, Person
 from restauro.properties.perceptual import Perceptual, Seen
-from restauro.restorers.smooth import restorer, smooth_answer
+from restauro.restorers.smooth import smooth_answer
 from restauro.systems.pgdiff.critic import CriticObjective
 from restauro.systems.pgdiff.faces import OURS
 from restauro.systems.pgdiff.identity import IdentityObjective
 from restauro.systems.pgdiff.noisy_classifier import ClassifierObjective
 from restauro.systems.pgdiff.observed import CHANNELS, channels
-from restauro.systems.pgdiff.practice import DAMAGES, balance, damage
+from restauro.systems.pgdiff.practice import DAMAGES, balance, damage, first_stage
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -95,7 +94,7 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         if len(chosen):
             pairs = [damage(pictures[i][None], rng, kind) for i in chosen]
             damaged, masks = (torch.cat(part) for part in zip(*pairs, strict=True))
-            restored = _first_stage(self.first_stage)(damaged, mask=masks)
+            restored = first_stage(self.first_stage)(damaged, mask=masks)
             out[torch.from_numpy(chosen)] = channels(Observation(damaged, mask=masks, restored=restored))
         return out
 
@@ -233,11 +232,6 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
             "arguments": self.arguments(),
             "prediction": "gated",
         }
-
-
-@cache
-def _first_stage(name: str) -> Restorer:
-    return restorer(name, torch.device("cpu"))
 
 
 PARTS: dict[

@@ -54,22 +54,6 @@ class Plan(NamedTuple):
     notices: list[str]
 
 
-def restore_photograph(
-    pixels: np.ndarray,
-    recipe: Recipe,
-    device: torch.device,
-    *,
-    mask: np.ndarray | None = None,
-    reference: Sequence[Photo] = (),
-    listener: Listener = silent,
-) -> Outcome:
-    """pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing. reference: photographs of the people.
-
-    Raises InputError where mask or reference will not do, RecipeError for combinations that cannot work.
-    """
-    return next(restore_variants(pixels, recipe, [recipe.seed], device, mask=mask, reference=reference, listener=listener))
-
-
 def restore_variants(
     pixels: np.ndarray,
     recipe: Recipe,
@@ -81,6 +65,9 @@ def restore_variants(
     listener: Listener = silent,
 ) -> Iterator[Outcome]:
     """One outcome a seed, made when it is asked for: memory does not grow with their number.
+
+    pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing. reference: photographs of the people.
+    Raises InputError where mask or reference will not do, RecipeError for combinations that cannot work.
 
     Each is, to the byte, what its seed gives alone. That is why seeds do not share a batch: the last bits of a network's
     answer depend on how many pictures it is asked about at once.

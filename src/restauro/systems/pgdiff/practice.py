@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,6 +13,8 @@ from restauro.degradations.fade import Fade
 from restauro.degradations.grey import Grey
 from restauro.degradations.holes import Holes
 from restauro.degradations.scratches import Scratches
+from restauro.diffusion.contract import Restorer
+from restauro.restorers.smooth import restorer
 from restauro.training.data import Pictures
 
 DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
@@ -36,6 +40,12 @@ def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -
     told = kind == "holes" or rng.random() < 0.6  # thin scratches are not always known
     mask = mask if told else torch.zeros_like(mask)
     return damaged.picture * (1 - mask), mask
+
+
+@cache
+def first_stage(name: str) -> Restorer:
+    """The restorer whose answers others learn from, on the CPU, where pictures are made ready."""
+    return restorer(name, torch.device("cpu"))
 
 
 def balance(data: Pictures) -> np.ndarray:

@@ -20,6 +20,7 @@ from restauro.photo.faces.align import crop
 from restauro.photo.faces.detect import detect
 from restauro.photo.photo import Photo
 from restauro.restorers.smooth import restorer
+from restauro.systems.pgdiff.engine import property_of
 from restauro.systems.pgdiff.faces import Frame, Job, observed, to_tensor
 from restauro.systems.pgdiff.likeness import embed
 from restauro.systems.pgdiff.recipe import TASKS
@@ -50,12 +51,8 @@ class Group(NamedTuple):
     references: list[np.ndarray]
 
 
-PERSONAL = ("identity", "detail-transfer")
-"""Properties whose reference has to show the person; a palette may be anybody's."""
-
-
 def looks_at_reference(want: Want) -> bool:
-    return want.property in PERSONAL or want.knobs.get("style") == "reference"
+    return property_of(want).of_reference() != "nothing"
 
 
 def without_reference(recipe: Recipe) -> Recipe:
@@ -82,7 +79,7 @@ def grouped(
     known = [read_reference(photo, frame, device) for photo in photos]
     if not chosen:
         return []
-    if not any(want.property in PERSONAL for want in recipe.wants):
+    if not any(property_of(want).of_reference() == "person" for want in recipe.wants):
         return [Group(chosen, recipe, [one.faces[0] for one in known])]
     found: dict[int, list[np.ndarray]] = {}
     for job, crops, names in _assigned(jobs, known, recipe, frame, device, notices):
