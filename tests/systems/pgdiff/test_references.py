@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import EntryPoint
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,6 +15,8 @@ import torch.nn.functional as F
 
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.recipe import Recipe, Want
+from restauro.core.registry import PROPERTIES
+from restauro.diffusion.contract import Property
 from restauro.photo.faces.detect import Face
 from restauro.photo.photo import Photo
 from restauro.photo.read import read
@@ -138,3 +142,20 @@ def test_a_palette_may_be_anybodys() -> None:
     )
     (group,), said = sort([job(1, RED), job(2, GREEN)], [photo("b.jpg", (0.0, 0.0, 1.0))], palette)
     assert len(group.jobs) == 2 and len(group.references) == 1 and said == []
+
+
+class Lookalike(Property, frozen=True, kw_only=True):
+    """A plug-in's property whose target is the person in the reference."""
+
+    def of_reference(self) -> Literal["nothing", "look", "person"]:
+        return "person"
+
+
+def test_a_property_of_a_plug_in_says_itself_whom_its_reference_must_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("lookalike", f"{__name__}:Lookalike", PROPERTIES.package)
+    monkeypatch.setitem(PROPERTIES._places, "lookalike", point)
+    recipe = msgspec.structs.replace(WITH_REFERENCE, wants=(Want(property="lookalike"),))
+    with pytest.raises(RecipeError, match="needs a reference photograph"):
+        sort([job(1, RED)], [], recipe)
+    (group,), said = sort([job(1, RED)], [photo("b.jpg", GREEN)], recipe)
+    assert "does not look like the person" in said[0] and group.recipe.wants == ()
