@@ -175,6 +175,10 @@ class NoiseSchedule:
         whole = self.whole or self
         return np.asarray(np.interp(whole.t_of_sigma(self.sigma(t)), np.arange(len(whole)), whole.original_index))
 
+    def level(self, t: Time) -> Table:
+        """sqrt(a): the share of the picture in x_t, as SR3's networks are told."""
+        return np.sqrt(self.alpha_bar(t.cpu().numpy() if isinstance(t, Tensor) else t))
+
     # -- pictures (N, C, H, W) at t
 
     def gather(self, table: Table, t: Time, like: Tensor) -> Tensor:

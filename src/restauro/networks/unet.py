@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -36,6 +36,20 @@ class Norm(nn.GroupNorm):
         if x.dtype not in (torch.float16, torch.bfloat16):
             return super().forward(x)
         return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).to(x.dtype)
+
+
+class PixelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each place: what a place answers does not depend on how far the picture goes on,
+    so that tiles join without seams."""
+
+    def __init__(self, channels: int, groups: int):
+        super().__init__(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # a channels-last picture is not copied
+
+
+NORMS: Mapping[str, Callable[[int, int], nn.Module]] = {"group": Norm, "pixel": PixelNorm}
 
 
 class Downsample(nn.Module):
@@ -72,14 +86,16 @@ class ResBlock(nn.Module):
         dropout: float,
         scale_shift: bool,
         resample: Literal["up", "down"] | None = None,
+        skip_scale: float = 1.0,
+        norm: Literal["group", "pixel"] = "group",
     ):
         super().__init__()
-        self.scale_shift = scale_shift
-        self.in_layers = nn.Sequential(Norm(channels, groups), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
+        self.scale_shift, self.skip_scale = scale_shift, skip_scale
+        self.in_layers = nn.Sequential(NORMS[norm](channels, groups), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
         if embedding:
             self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding, out_channels * (2 if scale_shift else 1)))
         self.out_layers = nn.Sequential(
-            Norm(out_channels, groups), nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(out_channels, out_channels, 3, padding=1)
+            NORMS[norm](out_channels, groups), nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(out_channels, out_channels, 3, padding=1)
         )
         self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
         self.resample: nn.Module | None = None
@@ -98,7 +114,8 @@ class ResBlock(nn.Module):
             h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
         else:
             h = self.out_layers(h + self.emb_layers(embedding)[:, :, None, None])
-        return self.skip_connection(x) + h
+        h = self.skip_connection(x) + h
+        return h if self.skip_scale == 1 else h * self.skip_scale
 
 
 class Attention(nn.Module):
@@ -150,6 +167,8 @@ class UNet(nn.Module):
     resblock_updown: resample inside residual blocks; else conv_resample says whether resampling is learned.
     space_to_depth s: each s x s block of pixels becomes one place on the way in and a block again on the way out;
     in_channels and out_channels still count the channels of a pixel. time_embedding False: `forward(x)` alone.
+    skip_scale: factor of every residual block's sum (1/sqrt 2 in Song et al. 2021, 2011.13456). norm: "pixel" and no attention
+    (middle_attention False) make what is answered at a place depend on its surroundings only.
     conditions: how many numbers describe a picture beside its class (EDM's augmentation, 2206.00364); zeros say nothing.
     """
 
@@ -175,6 +194,9 @@ class UNet(nn.Module):
         zero_init: bool = True,
         time_embedding: bool = True,
         space_to_depth: int = 1,
+        skip_scale: float = 1.0,
+        norm: Literal["group", "pixel"] = "group",
+        middle_attention: bool = True,
     ):
         super().__init__()
         levels = len(channel_mult)
@@ -194,7 +216,7 @@ class UNet(nn.Module):
             self.condition_emb = nn.Linear(conditions, embedding, bias=False)
 
         def res(channels: int, out: int, resample: Literal["up", "down"] | None = None) -> ResBlock:
-            return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample)
+            return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample, skip_scale, norm)
 
         def attend(channels: int, heads: int) -> Attention:
             return Attention(channels, heads, num_head_channels, new_attention_order, groups)
@@ -217,7 +239,8 @@ class UNet(nn.Module):
                 )
                 skips.append(width)
 
-        self.middle_block = Stage(res(width, width), attend(width, num_heads), res(width, width))
+        middle = [attend(width, num_heads)] if middle_attention else []
+        self.middle_block = Stage(res(width, width), *middle, res(width, width))
 
         self.output_blocks = nn.ModuleList()
         for level in reversed(range(levels)):
@@ -230,7 +253,7 @@ class UNet(nn.Module):
                     layers.append(res(width, width, "up") if resblock_updown else Upsample(width, conv_resample))
                 self.output_blocks.append(Stage(*layers))
 
-        self.out = nn.Sequential(Norm(width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1))
+        self.out = nn.Sequential(NORMS[norm](width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1))
         if zero_init:
             self._zero_last_layers()
 
