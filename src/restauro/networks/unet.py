@@ -253,7 +253,9 @@ class UNet(nn.Module):
                     layers.append(res(width, width, "up") if resblock_updown else Upsample(width, conv_resample))
                 self.output_blocks.append(Stage(*layers))
 
-        self.out = nn.Sequential(NORMS[norm](width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1))
+        self.out = nn.Sequential(
+            NORMS[norm](width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1)
+        )
         if zero_init:
             self._zero_last_layers()
 
