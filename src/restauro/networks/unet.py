@@ -169,6 +169,7 @@ class UNet(nn.Module):
     in_channels and out_channels still count the channels of a pixel. time_embedding False: `forward(x)` alone.
     skip_scale: factor of every residual block's sum (1/sqrt 2 in Song et al. 2021, 2011.13456). norm: "pixel" and no attention
     (middle_attention False) make what is answered at a place depend on its surroundings only.
+    time_scale: of what is told, before its sinusoids: levels in 0..1 need about 5000 (WaveGrad, 2009.00713).
     conditions: how many numbers describe a picture beside its class (EDM's augmentation, 2206.00364); zeros say nothing.
     """
 
@@ -197,6 +198,7 @@ class UNet(nn.Module):
         skip_scale: float = 1.0,
         norm: Literal["group", "pixel"] = "group",
         middle_attention: bool = True,
+        time_scale: float = 1.0,
     ):
         super().__init__()
         levels = len(channel_mult)
@@ -205,7 +207,7 @@ class UNet(nn.Module):
             raise ValueError(f"{levels} levels need {levels} block counts, not {len(blocks)}")
         if (num_classes or conditions) and not time_embedding:
             raise ValueError("classes and conditions enter through the time embedding: time_embedding must be True")
-        self.model_channels, self.space_to_depth = model_channels, space_to_depth
+        self.model_channels, self.space_to_depth, self.time_scale = model_channels, space_to_depth, time_scale
         self.multiple = space_to_depth * 2 ** (levels - 1)
         embedding = 4 * model_channels if time_embedding else 0
         if time_embedding:
@@ -291,7 +293,7 @@ class UNet(nn.Module):
             return None
         assert timesteps is not None, "this network needs timesteps"
         first: Tensor = self.time_embed[0].weight  # type: ignore[assignment]
-        embedding: Tensor = self.time_embed(timestep_embedding(timesteps, self.model_channels).to(first.dtype))
+        embedding: Tensor = self.time_embed(timestep_embedding(timesteps * self.time_scale, self.model_channels).to(first.dtype))
         if hasattr(self, "label_emb"):
             assert classes is not None, "this network needs classes"
             embedding = embedding + self.label_emb(classes)
