@@ -48,12 +48,12 @@ class Timed:
 
 
 def row(task: str, repeats: int, batch: int) -> list[float]:
-    recipe, cpu = TASKS[task], torch.device("cpu")
+    recipe = TASKS[task]
     faces = damaged(task, "val", batch)
     noise = PictureNoise(0, range(batch), faces.picture.shape[1:])
     known = replace(faces.observed(), template=find(recipe.prior)[0].face_template)
     observed = engine.first_stage(recipe, known, noise)
-    denoiser = engine.prior(recipe.prior, cpu, observed)
+    denoiser = engine.denoiser_of(recipe, observed)
     timed = Timed(denoiser.network)
     denoiser = replace(denoiser, network=timed)
     schedule = engine.respaced(recipe, denoiser.schedule)

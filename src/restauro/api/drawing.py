@@ -17,7 +17,7 @@ from restauro.degradations.chains import degrade as apply_chain
 from restauro.diffusion.contract import Sampler, Unguided
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
-from restauro.systems.pgdiff import engine
+from restauro.systems._prior import prior as load_prior
 from restauro.systems.pgdiff.faces import to_array, to_tensor
 
 
@@ -33,7 +33,7 @@ def sample(
 ) -> list[Image.Image]:
     """Pictures drawn from a prior alone."""
     where = choose_device(device)
-    denoiser = engine.prior(prior, where)
+    denoiser = load_prior(prior, where)
     schedule = denoiser.schedule.respace(f"karras:{steps}")
     noise = PictureNoise(seed, range(count), denoiser.shape, where)
     walk: Sampler = build(SAMPLERS.get(sampler), {})

@@ -15,7 +15,8 @@ from restauro.core.knobs import Knob, Knobbed
 from restauro.diffusion.contract import Observation
 from restauro.networks.patchgan import PatchGAN
 from restauro.properties._look import gaussian
-from restauro.systems.pgdiff.engine import prior
+from restauro.systems._prior import prior
+from restauro.systems.pgdiff.observed import shown
 from restauro.systems.pgdiff.practice import balance, damage, first_stage
 from restauro.training.augment import augment
 from restauro.training.data import Pictures
@@ -140,7 +141,7 @@ def fooling(logits: Logits, pictures: Tensor, strides: Tensor, steps: int = 3) -
 
 def one_call(name: str, observed: Observation, sigma: np.ndarray, generator: torch.Generator) -> Tensor:
     """A prior's estimate of the clean picture from the first stage's answer under noise of (N,) levels sigma."""
-    denoiser = prior(name, CPU, observed)
+    denoiser = prior(name, CPU, shown(name, observed))
     answer = observed.source("restored")
     t = torch.from_numpy(np.rint(denoiser.schedule.t_of_sigma(sigma)).astype(np.int64))
     x = denoiser.schedule.q_sample(answer, t, torch.randn(answer.shape, generator=generator))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -12,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restauro.core.device import choose_dtype
-from restauro.core.errors import RecipeError, WeightsError
+from restauro.core.errors import RecipeError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.knobs import build
 from restauro.core.noise import Noise, PictureNoise
@@ -25,12 +23,12 @@ from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.restorers.smooth import restorer
 from restauro.restorers.timed import Timed
+from restauro.systems._prior import prior, trained
 from restauro.systems.pgdiff.ddnm import NullSpaceGuidance
 from restauro.systems.pgdiff.gdp import gdp
 from restauro.systems.pgdiff.guidance import RULES, PublishedGuidance, all_or_nothing
-from restauro.systems.pgdiff.observed import CHANNELS, channels
-from restauro.weights.passports import Passport
-from restauro.weights.store import find, load
+from restauro.systems.pgdiff.observed import shown
+from restauro.weights.store import find
 
 LEAST_SIGMA = 0.03
 """Below this the walk would change less than a level of 8 bits."""
@@ -38,37 +36,10 @@ SEAM = 0.2
 """Of a soft mask, what is below this fades into the input. The walk has weighed the rest, and nothing weighs it again."""
 
 
-def prior(name: str, device: torch.device, observed: Observation | None = None) -> NetworkDenoiser:
-    """A prior by the name of its weights, on its training schedule, told to draw unaugmented sharp pictures.
-
-    observed: shown to a prior that can look at the damaged picture; the others take no notice.
-    """
-    passport, _ = find(name)
-    if passport.kind != "prior":
-        raise WeightsError(f"{name!r} is a {passport.kind}, not a prior; `restauro models list` shows what is here")
-    network = load(name, device)
-    told = torch.tensor([passport.condition], device=device) if passport.condition else None
-    dtype = choose_dtype(device)
-    size = passport.size
-    shape = (int(passport.arguments["in_channels"]) - CHANNELS * passport.observes, size, size)
-    shown = None
-    if passport.observes:
-        shown = torch.zeros(1, CHANNELS, size, size, device=device) if observed is None else channels(observed)
-
-    def call(x: Tensor, timesteps: Tensor) -> Tensor:
-        x = x if shown is None else torch.cat([x, shown.expand(len(x), -1, -1, -1)], 1)
-        x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
-            out = network(x, timesteps) if told is None else network(x, timesteps, conditions=told)
-        return out.float()
-
-    variance = passport.variance or "fixed_small"
-    return NetworkDenoiser(call, trained(passport), shape, predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
-
-
-def trained(passport: Passport) -> NoiseSchedule:
-    """The schedule that a prior was trained on."""
-    return NoiseSchedule.named(passport.schedule, passport.steps or 1000)
+def denoiser_of(recipe: Recipe, observed: Observation) -> NetworkDenoiser:
+    """The recipe's prior, shown the damaged picture and the first stage's answer where it can look at them."""
+    told = recipe.told and not recipe.faithful
+    return prior(recipe.prior, observed.picture.device, shown(recipe.prior, observed) if told else None)
 
 
 @torch.no_grad()
@@ -88,7 +59,7 @@ def run(
     device, n, shape = observed.picture.device, len(observed.picture), observed.picture.shape[1:]
     noise = PictureNoise(recipe.seed, pictures or range(n), shape, device)
     observed = first_stage(recipe, replace(observed, template=find(recipe.prior)[0].face_template), noise)
-    denoiser = prior(recipe.prior, device, observed if recipe.told and not recipe.faithful else None)
+    denoiser = denoiser_of(recipe, observed)
     if shape != denoiser.shape:
         raise RecipeError(f"the prior {recipe.prior!r} works on {denoiser.shape}, not on {tuple(shape)}")
     out = _walk(recipe, observed, denoiser, noise, listener)
