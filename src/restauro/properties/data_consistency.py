@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from restauro.core.knobs import Knob
-from restauro.diffusion.contract import Observation, Property
+from restauro.diffusion.contract import Observation
+from restauro.properties._linear import Linear
 from restauro.properties._look import gaussian
 
 BLURS = (0.0, 0.4, 0.6, 0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6)
@@ -28,7 +29,7 @@ class Seen(NamedTuple):
     trust: Tensor
 
 
-class DataConsistency(Property, frozen=True, kw_only=True):
+class DataConsistency(Linear, frozen=True, kw_only=True):
     """The frequencies that survived the blur are the photograph's, undone of it; the blur is the Gaussian that makes of a
     sharp face's power spectrum the photograph's, above its noise.
 
@@ -48,19 +49,10 @@ class DataConsistency(Property, frozen=True, kw_only=True):
         trust = 1 / (1 + gaussian(difference, NEAR * picture.shape[-1] / 128) / self.tolerance**2)
         return Seen(seen, blur, trust if observed.mask is None else trust * (1 - observed.mask))
 
-    def distance(self, clean: Tensor, target: Seen) -> Tensor:
-        return self._error(clean, target).square().mean((1, 2, 3))
-
-    def gradient(self, clean: Tensor, target: Seen) -> Tensor:
-        return 2 / clean[0].numel() * self._error(clean, target)
-
-    def project(self, clean: Tensor, target: Seen) -> Tensor:
-        return clean - self._error(clean, target)
-
     def certainty(self, target: Seen) -> Tensor | None:
         return target.trust
 
-    def _error(self, clean: Tensor, target: Seen) -> Tensor:
+    def error(self, clean: Tensor, target: Seen) -> Tensor:
         used = target.blur >= self.survived
         return torch.fft.irfft2((torch.fft.rfft2(clean) - target.picture / target.blur.clamp_min(0.1)) * used, clean.shape[-2:])
 
