@@ -18,6 +18,7 @@ BUILDERS = {
     "unet": "restauro.networks.unet:UNet",
     "unet-superres": "restauro.networks.unet:SuperResUNet",
     "unet-classifier": "restauro.networks.classifier:NoisyClassifier",
+    "residual-denoiser": "restauro.networks.residual_denoiser:ResidualDenoiser",
     "rrdb": "restauro.networks.rrdb:RRDBNet",
     "rrdb-timed": "restauro.networks.rrdb:TimedRestorer",
     "iresnet": "restauro.networks.iresnet:IResNet",

@@ -35,6 +35,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     schedule: str = ""
     steps: int = 0
     """The noise schedule of the training, by its origin (`restauro.diffusion.betas`), and its length."""
+    told: str = ""
+    """What a prior is told of the noise: its timestep (empty), or its level, sqrt(alpha-bar)."""
     condition: list[float] = []
     """What a prior with conditions is told when sampling."""
     observes: bool = False
