@@ -17,7 +17,7 @@ from restauro.core.knobs import Knobbed
 from restauro.core.noise import Noise
 
 if TYPE_CHECKING:
-    from restauro.diffusion.schedule import NoiseSchedule
+    from restauro.diffusion.schedule import NoiseSchedule, Time
 
 Target = Any
 
@@ -35,7 +35,8 @@ class Estimate:
 class Denoiser(Protocol):
     """A network bound to one schedule and to its conditions.
 
-    `t` is an index of that schedule, 0 the cleanest; a fraction lies between two of its steps.
+    `t` is an index of that schedule, 0 the cleanest; a fraction lies between two of its steps. Or (N,) indices, one a
+    picture.
     """
 
     @property
@@ -48,7 +49,7 @@ class Denoiser(Protocol):
         """The same network on another (respaced) schedule."""
         ...
 
-    def __call__(self, x: Tensor, t: float) -> Estimate: ...
+    def __call__(self, x: Tensor, t: Time) -> Estimate: ...
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class NetworkDenoiser:
     def on(self, schedule: NoiseSchedule) -> NetworkDenoiser:
         return replace(self, schedule=schedule)
 
-    def __call__(self, x: Tensor, t: float) -> Estimate:
+    def __call__(self, x: Tensor, t: Time) -> Estimate:
         return self.read(self.output(x, t), x, t)
 
     def output(self, x: Tensor, t: Time) -> Tensor:

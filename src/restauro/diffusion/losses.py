@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from restauro.diffusion.contract import Estimate
 from restauro.diffusion.denoiser import NetworkDenoiser, posterior
-from restauro.diffusion.schedule import NoiseSchedule
+from restauro.diffusion.schedule import NoiseSchedule, Time
 
 Kind = Literal["mse", "rescaled_mse", "kl", "rescaled_kl"]
 LN2 = math.log(2.0)
@@ -62,13 +63,17 @@ def bound_term(denoiser: NetworkDenoiser, output: Tensor, clean: Tensor, x: Tens
 
     Training never clips, since a clipped estimate has no gradient; evaluation does.
     """
-    schedule = denoiser.schedule
-    mean, _, log_variance = posterior(schedule, replace(denoiser, clip=clip).read(output, x, t), x, t)
+    return step_bits(denoiser.schedule, replace(denoiser, clip=clip).read(output, x, t), clean, x, t)
+
+
+def step_bits(schedule: NoiseSchedule, estimate: Estimate, clean: Tensor, x: Tensor, t: Time) -> Tensor:
+    """The same of what any denoiser says about x at t."""
+    mean, _, log_variance = posterior(schedule, estimate, x, t)
     true_mean = schedule.posterior_mean(clean, x, t)
     true_log_variance = schedule.gather(schedule.posterior_log_variance_clipped, t, x).expand_as(x)
     kl = normal_kl(true_mean, true_log_variance, mean, log_variance).mean((1, 2, 3)) / LN2
     decoder = -discretised_log_likelihood(clean, mean, 0.5 * log_variance).mean((1, 2, 3)) / LN2
-    return torch.where(t == 0, decoder, kl)
+    return torch.where(torch.as_tensor(t, device=x.device) == 0, decoder, kl)
 
 
 def prior_bits(schedule: NoiseSchedule, clean: Tensor) -> Tensor:
