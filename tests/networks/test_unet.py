@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from restauro.networks.blocks import SameConv2d
 from restauro.networks.unet import Norm, SuperResUNet, UNet, timestep_embedding, unet_arguments
 
 SMALL: dict[str, Any] = {"in_channels": 3, "out_channels": 3, "model_channels": 16, "channel_mult": [1, 2], "num_res_blocks": 1}
@@ -101,3 +102,39 @@ def test_superres_sees_the_enlarged_picture_behind_x() -> None:
 def test_impossible_arguments_are_refused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         UNet(**{**SMALL, **changes})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sines_first": True},
+        {"frequency_shift": 1},
+        {"eps": 1e-2},
+        {"padding": "same"},
+        {"num_heads": 2},
+        {"skip_scale": 0.7},
+        {"time_scale": 2.0},
+        {"norm": "pixel"},
+        {"groups": 8},
+    ],
+    ids=str,
+)
+def test_every_switch_changes_the_answer_and_no_name(change: dict[str, Any]) -> None:
+    networks = []
+    for arguments in ({}, change):
+        torch.manual_seed(0)
+        networks.append(UNet(**{**SMALL, "attention": [2], "zero_init": False, **arguments}))
+    plain, switched = networks
+    assert switched.state_dict().keys() == plain.state_dict().keys()
+    switched.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 3, 16, 16)
+    assert (answer(plain, x) - answer(switched, x)).abs().max() > 1e-4
+
+
+def test_same_padding_puts_what_is_odd_at_the_end() -> None:
+    conv = SameConv2d(1, 1, 3, stride=2, bias=False)
+    torch.nn.init.ones_(conv.weight)
+    ones = torch.ones(1, 1, 7, 6)
+    with torch.no_grad():
+        answer = conv(ones)[0, 0]
+    assert answer[:, 0].tolist() == [6, 9, 9, 6] and answer[1].tolist() == [9, 9, 6]

@@ -1,15 +1,14 @@
 """The U-Net of the diffusion field: OpenAI's key layout, every published variant, with or without a time embedding.
 
-One class serves improved/guided diffusion models, the FFHQ priors of DifFace and PGDiff, and our own small priors and
-restorers. Structure after Ho et al. 2020 (arXiv 2006.11239), Nichol & Dhariwal 2021 (2102.09672) and Dhariwal & Nichol
-2021 (2105.05233).
+One class serves Ho et al.'s published models, improved/guided diffusion, the FFHQ priors of DifFace and PGDiff, and our own
+small priors and restorers. Structure after Ho et al. 2020 (arXiv 2006.11239), Nichol & Dhariwal 2021 (2102.09672) and
+Dhariwal & Nichol 2021 (2105.05233).
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -17,145 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restauro.networks.blocks import NORMS, Attention, Downsample, Norm, ResBlock, Stage, Upsample, timestep_embedding
 
-def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
-    """(N,) timesteps, fractions allowed, to (N, width) float32: cosines first, frequencies 10000^(-i / (width // 2))."""
-    half = width // 2
-    frequencies = torch.exp(-math.log(10000) / half * torch.arange(half, dtype=torch.float32, device=timesteps.device))
-    angles = timesteps.float()[:, None] * frequencies
-    return F.pad(torch.cat([angles.cos(), angles.sin()], 1), (0, width % 2))
-
-
-class Norm(nn.GroupNorm):
-    """Group normalisation with at most `groups` groups, computed in float32 where the input is less precise."""
-
-    def __init__(self, channels: int, groups: int):
-        super().__init__(max(g for g in range(1, min(groups, channels) + 1) if channels % g == 0), channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.dtype not in (torch.float16, torch.bfloat16):
-            return super().forward(x)
-        return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).to(x.dtype)
-
-
-class PixelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each place: what a place answers does not depend on how far the picture goes on,
-    so that tiles join without seams."""
-
-    def __init__(self, channels: int, groups: int):
-        super().__init__(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # a channels-last picture is not copied
-
-
-NORMS: Mapping[str, Callable[[int, int], nn.Module]] = {"group": Norm, "pixel": PixelNorm}
-
-
-class Downsample(nn.Module):
-    """Half the size, by a strided convolution or by averaging."""
-
-    def __init__(self, channels: int, learned: bool):
-        super().__init__()
-        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1) if learned else nn.AvgPool2d(2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.op(x)
-
-
-class Upsample(nn.Module):
-    """Twice the size by nearest neighbours, then a convolution if learned."""
-
-    def __init__(self, channels: int, learned: bool):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1) if learned else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
-
-
-class ResBlock(nn.Module):
-    """Norm, SiLU, conv; the embedding enters by scale and shift or by addition; norm, SiLU, dropout, conv; plus the input."""
-
-    def __init__(
-        self,
-        channels: int,
-        out_channels: int,
-        embedding: int,
-        groups: int,
-        dropout: float,
-        scale_shift: bool,
-        resample: Literal["up", "down"] | None = None,
-        skip_scale: float = 1.0,
-        norm: Literal["group", "pixel"] = "group",
-    ):
-        super().__init__()
-        self.scale_shift, self.skip_scale = scale_shift, skip_scale
-        self.in_layers = nn.Sequential(NORMS[norm](channels, groups), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
-        if embedding:
-            self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding, out_channels * (2 if scale_shift else 1)))
-        self.out_layers = nn.Sequential(
-            NORMS[norm](out_channels, groups), nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(out_channels, out_channels, 3, padding=1)
-        )
-        self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
-        self.resample: nn.Module | None = None
-        if resample:
-            self.resample = Upsample(channels, learned=False) if resample == "up" else Downsample(channels, learned=False)
-
-    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
-        h = self.in_layers[1](self.in_layers[0](x))
-        if self.resample is not None:
-            h, x = self.resample(h), self.resample(x)
-        h = self.in_layers[2](h)
-        if embedding is None:
-            h = self.out_layers(h)
-        elif self.scale_shift:
-            scale, shift = self.emb_layers(embedding)[:, :, None, None].chunk(2, 1)
-            h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
-        else:
-            h = self.out_layers(h + self.emb_layers(embedding)[:, :, None, None])
-        h = self.skip_connection(x) + h
-        return h if self.skip_scale == 1 else h * self.skip_scale
-
-
-class Attention(nn.Module):
-    """Self-attention over all places of the picture, plus the input.
-
-    The rows of `qkv` are ordered [head][q, k, v] (legacy) or [q, k, v][head] (new). Weights have Conv1d shapes, but are
-    applied to (N, places, channels), which a channels-last picture already is.
-    """
-
-    def __init__(self, channels: int, heads: int, head_channels: int | None, new_order: bool, groups: int):
-        super().__init__()
-        if head_channels:
-            heads = channels // head_channels
-        if not heads or channels % heads or (head_channels and channels % head_channels):
-            raise ValueError(f"{channels} channels cannot be split into heads of {head_channels or channels / heads:g}")
-        self.heads, self.new_order = heads, new_order
-        self.norm = Norm(channels, groups)
-        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
-        self.proj_out = nn.Conv1d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, c, height, width = x.shape
-        places = self.norm(x).flatten(2).transpose(1, 2)
-        qkv = F.linear(places, self.qkv.weight[:, :, 0], self.qkv.bias)
-        if self.new_order:
-            q, k, v = qkv.view(n, -1, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        else:
-            q, k, v = qkv.view(n, -1, self.heads, 3, c // self.heads).permute(3, 0, 2, 1, 4)
-        h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, -1, c)
-        h = F.linear(h, self.proj_out.weight[:, :, 0], self.proj_out.bias)
-        return x + h.transpose(1, 2).reshape(n, c, height, width)
-
-
-class Stage(nn.Sequential):
-    """Layers in a row; the residual blocks among them also get the embedding."""
-
-    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:  # type: ignore[override]
-        for layer in self:
-            x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
-        return x
+__all__ = ["Attention", "Norm", "ResBlock", "SuperResUNet", "UNet", "timestep_embedding", "unet_arguments"]
 
 
 class UNet(nn.Module):
@@ -170,6 +33,8 @@ class UNet(nn.Module):
     skip_scale: factor of every residual block's sum (1/sqrt 2 in Song et al. 2021, 2011.13456). norm: "pixel" and no attention
     (middle_attention False) make what is answered at a place depend on its surroundings only.
     time_scale: of what is told, before its sinusoids: levels in 0..1 need about 5000 (WaveGrad, 2009.00713).
+    sines_first, frequency_shift: of these sinusoids (`timestep_embedding`). eps: of the norms. padding: of the strided
+    convolutions, both sides alike or TensorFlow's SAME. Ho et al. have True, 1, 1e-6 and "same" where OpenAI has the defaults.
     conditions: how many numbers describe a picture beside its class (EDM's augmentation, 2206.00364); zeros say nothing.
     """
 
@@ -199,6 +64,10 @@ class UNet(nn.Module):
         norm: Literal["group", "pixel"] = "group",
         middle_attention: bool = True,
         time_scale: float = 1.0,
+        sines_first: bool = False,
+        frequency_shift: int = 0,
+        eps: float = 1e-5,
+        padding: Literal["both", "same"] = "both",
     ):
         super().__init__()
         levels = len(channel_mult)
@@ -208,6 +77,7 @@ class UNet(nn.Module):
         if (num_classes or conditions) and not time_embedding:
             raise ValueError("classes and conditions enter through the time embedding: time_embedding must be True")
         self.model_channels, self.space_to_depth, self.time_scale = model_channels, space_to_depth, time_scale
+        self.sines_first, self.frequency_shift = sines_first, frequency_shift
         self.multiple = space_to_depth * 2 ** (levels - 1)
         embedding = 4 * model_channels if time_embedding else 0
         if time_embedding:
@@ -218,10 +88,10 @@ class UNet(nn.Module):
             self.condition_emb = nn.Linear(conditions, embedding, bias=False)
 
         def res(channels: int, out: int, resample: Literal["up", "down"] | None = None) -> ResBlock:
-            return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample, skip_scale, norm)
+            return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample, skip_scale, norm, eps)
 
         def attend(channels: int, heads: int) -> Attention:
-            return Attention(channels, heads, num_head_channels, new_attention_order, groups)
+            return Attention(channels, heads, num_head_channels, new_attention_order, groups, eps)
 
         widths = [round(m * model_channels) for m in channel_mult]
         width = widths[0]
@@ -236,9 +106,8 @@ class UNet(nn.Module):
                 self.input_blocks.append(Stage(*layers))
                 skips.append(width)
             if level < levels - 1:
-                self.input_blocks.append(
-                    Stage(res(width, width, "down") if resblock_updown else Downsample(width, conv_resample))
-                )
+                down = res(width, width, "down") if resblock_updown else Downsample(width, conv_resample, padding)
+                self.input_blocks.append(Stage(down))
                 skips.append(width)
 
         middle = [attend(width, num_heads)] if middle_attention else []
@@ -256,7 +125,7 @@ class UNet(nn.Module):
                 self.output_blocks.append(Stage(*layers))
 
         self.out = nn.Sequential(
-            NORMS[norm](width, groups), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1)
+            NORMS[norm](width, groups, eps), nn.SiLU(), nn.Conv2d(width, out_channels * space_to_depth**2, 3, padding=1)
         )
         if zero_init:
             self._zero_last_layers()
@@ -293,7 +162,8 @@ class UNet(nn.Module):
             return None
         assert timesteps is not None, "this network needs timesteps"
         first: Tensor = self.time_embed[0].weight  # type: ignore[assignment]
-        embedding: Tensor = self.time_embed(timestep_embedding(timesteps * self.time_scale, self.model_channels).to(first.dtype))
+        waves = timestep_embedding(timesteps * self.time_scale, self.model_channels, self.sines_first, self.frequency_shift)
+        embedding: Tensor = self.time_embed(waves.to(first.dtype))
         if hasattr(self, "label_emb"):
             assert classes is not None, "this network needs classes"
             embedding = embedding + self.label_emb(classes)
@@ -347,6 +217,7 @@ def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
         "time_embedding": "time_embed.0.weight" in shapes,
         "space_to_depth": s,
+        "middle_attention": "middle_block.1.qkv.weight" in shapes,
     }
 
 
