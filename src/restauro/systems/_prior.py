@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,8 @@ def prior(name: str, device: torch.device, shown: Tensor | None = None) -> Netwo
         return out.float()
 
     shape = (channels, size, size)
-    return NetworkDenoiser(call, trained(passport), shape, predicts=passport.prediction, variance=variance)  # type: ignore[arg-type]
+    facts: dict[str, Any] = {"predicts": passport.prediction, "variance": variance, "told": passport.told or "timesteps"}
+    return NetworkDenoiser(call, trained(passport), shape, **facts)
 
 
 def trained(passport: Passport) -> NoiseSchedule:
