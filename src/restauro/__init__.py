@@ -19,7 +19,7 @@ from restauro.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from restauro.api import Result, colorize, degrade, enhance, inpaint, inspect, old_photo, restore, sample, variants
+    from restauro.api import Result, colorize, degrade, enhance, inpaint, inspect, old_photo, restore, sample, upscale, variants
     from restauro.core.recipe import Recipe
 
 __version__ = "0.1.0"
@@ -43,6 +43,7 @@ __all__ = [
     "old_photo",
     "restore",
     "sample",
+    "upscale",
     "variants",
 ]
 

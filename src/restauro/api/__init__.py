@@ -6,11 +6,11 @@ from restauro.api.drawing import degrade, sample
 from restauro.api.inspection import Inspection, inspect
 from restauro.api.result import Result
 from restauro.api.several import spread_of, variants
-from restauro.api.tasks import colorize, enhance, inpaint, make_recipe, old_photo, recipe_of, replay, restore, run, runs
+from restauro.api.tasks import colorize, enhance, inpaint, make_recipe, old_photo, recipe_of, replay, restore, run, runs, upscale
 from restauro.api.training import ship, train
 from restauro.core.recipe import Recipe
 from restauro.photo.read import read
-from restauro.systems.pgdiff.report import FaceReport, Report
+from restauro.systems._report import FaceReport, Report
 
 __all__ = [
     "FaceReport",
@@ -35,5 +35,6 @@ __all__ = [
     "ship",
     "spread_of",
     "train",
+    "upscale",
     "variants",
 ]

@@ -9,8 +9,8 @@ from restauro.photo.faces.align import crop
 from restauro.photo.faces.detect import Face, detect
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
+from restauro.systems._report import FaceReport
 from restauro.systems.pgdiff.faces import OURS
-from restauro.systems.pgdiff.report import FaceReport
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):

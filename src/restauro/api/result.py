@@ -16,7 +16,7 @@ from restauro.evaluation.sheets import before_after
 from restauro.photo.photo import Photo
 from restauro.photo.write import write
 from restauro.photo.xmp import provenance
-from restauro.systems.pgdiff.report import Report
+from restauro.systems._report import Report
 from restauro.weights.store import find
 
 
@@ -48,13 +48,15 @@ class Result:
         if not self.changed:
             return write(path, self.source, metadata=metadata, quality=quality, overwrite=overwrite)
         kind = "compositeWithTrainedAlgorithmicMedia" if self.report.invented else "algorithmicallyEnhanced"
-        weights = {name: find(name)[0].sha256 for name in (self.recipe.prior, self.recipe.restorer)}
+        recipe = self.recipe
+        used = (recipe.prior, recipe.restorer, recipe.upscaler if recipe.upscale > 1 and recipe.task != "upscale" else "")
+        weights = {name: find(name)[0].sha256 for name in used if name}
         said = provenance(
             source=self.source.name,
             sha256=self.source.sha256,
             tool=f"restauro {__version__}",
             date=self.date or datetime.date.today().isoformat(),
-            recipe=self.recipe.to_json(),
+            recipe=recipe.to_json(),
             kind=kind,  # type: ignore[arg-type]
             more={"weights": msgspec.json.encode(weights).decode(), "changed": f"{self.report.changed:.4f}"},
         )

@@ -15,7 +15,7 @@ from restauro.evaluation.spread import Spread, Window
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source
 from restauro.photo.resize import resize
-from restauro.systems.pgdiff.report import FaceReport
+from restauro.systems._report import FaceReport
 
 ROOM = 0.35
 """How much is shown around a face, in shares of its box."""

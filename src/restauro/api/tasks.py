@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,18 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
 from restauro.core.knobs import build, suggest
 from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
+from restauro.core.registry import SYSTEMS
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.photo.recall import read_fact, read_recipe
+from restauro.systems._tasks import TASKS
 from restauro.systems.pgdiff.palette import explicit
-from restauro.systems.pgdiff.photograph import restore_variants
-from restauro.systems.pgdiff.recipe import TASKS, baseline
+from restauro.systems.pgdiff.recipe import baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
 
+WEIGHTS = ("prior", "restorer", "upscaler")
+"""The fields of a recipe that name weights."""
 BY_REFERENCE = next(want for want in TASKS["reference"].wants if looks_at_reference(want))
 """How a reference acts in a recipe that does not look at it by itself."""
 
@@ -39,7 +43,7 @@ def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want]
     """
     if task not in TASKS:
         raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
-    settings |= {part: named(str(settings[part])) for part in ("prior", "restorer") if part in settings}
+    settings |= {part: named(str(settings[part])) for part in WEIGHTS if part in settings}
     theirs = {name: settings.pop(name) for name in Published.__struct_fields__ if name in settings}
     theirs = {name: value for name, value in theirs.items() if value is not None}
     if faithful and "fidelity" in settings:
@@ -90,7 +94,8 @@ def runs(
     hidden = None if mask is None else read_mask(mask)
     references = [one if isinstance(one, Photo) else read(one) for one in reference]
     recipe = _filled_in(recipe, hidden, references)
-    outcomes = restore_variants(
+    way = import_module(f"{SYSTEMS.place(recipe.system)}.photograph")
+    outcomes = way.restore_variants(
         photo.pixels, recipe, seeds, choose_device(device), mask=hidden, reference=references, listener=listener
     )
     for seed, outcome in zip(seeds, outcomes, strict=True):
@@ -152,6 +157,13 @@ def old_photo(
 def enhance(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
     """Make faces crisper that are fairly good already; the report says how much detail was invented."""
     return run(source, make_recipe("enhance", **settings), device=device, listener=listener)
+
+
+def upscale(
+    source: Source | Photo, factor: int = 2, *, device: str = "auto", listener: Listener = silent, **settings: Any
+) -> Result:
+    """Enlarge a photograph of any size two or four times; reduced again, the result is the photograph."""
+    return run(source, make_recipe("upscale", upscale=factor, **settings), device=device, listener=listener)
 
 
 def recipe_of(path: str | Path) -> Recipe:

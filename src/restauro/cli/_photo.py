@@ -22,7 +22,8 @@ from restauro.cli._words import faces_in_words, reason_for_nothing
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.knobs import parse_settings
 from restauro.core.recipe import Published, Recipe, parse_want
-from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
+from restauro.systems._tasks import TASKS
+from restauro.systems.pgdiff.recipe import PUBLISHED
 from restauro.weights.store import find
 
 INNER = frozenset("task system faithful wants published version sampler sampler_knobs mask_sha256 reference_sha256".split())
@@ -50,6 +51,7 @@ class PhotoCommand(Command):
     made: ClassVar[str]
     """What a result's name ends in."""
     mask: ClassVar[Literal["", "may", "must"]] = "may"
+    reference: ClassVar[bool] = True
     skip: ClassVar[frozenset[str]] = frozenset()
     """Knobs that do nothing in this task."""
 
@@ -81,9 +83,9 @@ class PhotoCommand(Command):
         group.add_argument("--variants", type=whole(2, MOST), metavar="K", help=several)
         if self.mask:
             group.add_argument("--mask", metavar="FILE", help="white where the picture is missing; or a folder of masks by name")
-        group.add_argument(
-            "--reference", action="append", metavar="FILE", help="another photograph of the person; may be given several times"
-        )
+        if self.reference:
+            another = "another photograph of the person; may be given several times"
+            group.add_argument("--reference", action="append", metavar="FILE", help=another)
 
     def _knobs(self, group: argparse._ArgumentGroup) -> None:
         published = PUBLISHED.get(self.task)
@@ -110,7 +112,7 @@ class PhotoCommand(Command):
             raise RecipeError(f"name at least one photograph: restauro {self.task} PHOTO...")
         if self.mask == "must" and not args.mask:
             raise RecipeError("inpaint needs --mask FILE, white where the picture is missing")
-        if args.force_reference and not args.reference:
+        if self.reference and args.force_reference and not args.reference:
             raise RecipeError("--force-reference belongs to --reference FILE")
         if args.variants and args.compare:
             raise RecipeError("--compare shows one result; --variants writes a sheet of its own, OUT-variants.png")
@@ -138,12 +140,12 @@ class PhotoCommand(Command):
         from restauro.core.device import choose_device
         from restauro.photo.read import read
 
-        referred = self.task == "restore" and args.reference
-        recipe = api.make_recipe("reference" if referred else self.task, **settings)
+        references = args.reference or () if self.reference else ()
+        recipe = api.make_recipe("reference" if self.task == "restore" and references else self.task, **settings)
         choose_device(args.device)
-        for name in (recipe.prior, recipe.restorer):  # once, and not for every photograph
+        for name in filter(None, (recipe.prior, recipe.restorer)):  # once, and not for every photograph
             find(name)
-        args.reference = [read(one) for one in args.reference or ()]
+        args.reference = [read(one) for one in references]
         tally, done, told = Tally(), [], set[str]()
         with Bar(len(planned), show=not args.quiet) as bar:
             for job in planned:
@@ -221,7 +223,8 @@ def _tell(done: Done, told: set[str]) -> None:
     """One line on stdout; what else should be known, once, on stderr."""
     report = done.report
     if done.changed:
-        what = faces_in_words(report.faces) or f"{report.changed:.0%} of the picture changed"
+        enlarged = f"enlarged {done.recipe.upscale}x" if report.task == "upscale" else ""
+        what = enlarged or faces_in_words(report.faces) or f"{report.changed:.0%} of the picture changed"
         saved = in_words(done.variants) if done.variants else f"saved {done.output}"
         print(f"{done.input}: {what}; {saved} ({done.seconds:.1f} s)")
     else:

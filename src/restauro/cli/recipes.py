@@ -13,7 +13,8 @@ from restauro.cli._print import print_json, print_table
 from restauro.core.errors import RecipeError
 from restauro.core.knobs import knobs, suggest
 from restauro.core.recipe import Recipe
-from restauro.systems.pgdiff.recipe import BASELINES, PUBLISHED, TASKS
+from restauro.systems._tasks import TASKS
+from restauro.systems.pgdiff.recipe import BASELINES, PUBLISHED
 
 
 class Recipes(Command):

@@ -9,7 +9,7 @@ import msgspec
 
 from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knob, Knobbed, build, parse_settings
-from restauro.core.registry import PROPERTIES, SAMPLERS
+from restauro.core.registry import PROPERTIES, SAMPLERS, SYSTEMS
 
 VERSION = 1
 
@@ -55,10 +55,10 @@ def visits(respacing: str) -> int:
 class Recipe(Knobbed, frozen=True, kw_only=True):
     """A validated composition of prior, properties, sampler and restorer."""
 
-    task: Annotated[Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo"], Knob("what is done")] = (
-        "restore"
-    )
-    system: Annotated[Literal["pgdiff"], Knob("which system does it")] = "pgdiff"
+    task: Annotated[
+        Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo", "upscale"], Knob("what is done")
+    ] = "restore"
+    system: Annotated[str, Knob("which system does it")] = "pgdiff"
     faithful: Annotated[bool, Knob("the published algorithm, defects included")] = False
     prior: Annotated[str, Knob("weights of the prior: a name, or a file")] = "face-prior"
     told: Annotated[bool, Knob("show the damaged picture to a prior that can look at it")] = True
@@ -75,6 +75,11 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     published: Annotated[Published | None, Knob("settings of the published algorithm")] = None
     seed: Annotated[int, Knob("seed of all noise", ge=0, le=2**32 - 1)] = 0
     upscale: Annotated[Literal[1, 2, 4], Knob("size of the result over that of the photograph")] = 1
+    upscaler: Annotated[str, Knob("weights that enlarge the photograph where it becomes larger")] = "super-resolver"
+    cleaning: Annotated[
+        float,
+        Knob("noise, blur and compression to expect, and to leave out, when enlarging; 0: none", ge=0, le=1),
+    ] = 0.0
     aligned: Annotated[bool, Knob("the picture is one aligned face, not a photograph with faces in it")] = False
     faces: Annotated[tuple[int, ...], Knob("only these faces, numbered from left to right; none: all that need it")] = ()
     only_center_face: Annotated[bool, Knob("only the face nearest the middle")] = False
@@ -91,6 +96,7 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         SAMPLERS.check(self.sampler)
+        SYSTEMS.check(self.system)
         if self.faithful and self.published is None:
             raise RecipeError("a faithful recipe needs its published settings")
         respacing = self.published.respacing if self.published else ""

@@ -61,6 +61,11 @@ class Registry:
             raise RecipeError(f"unknown {self.kind} {name!r}{suggest(canonical, self._places)}")
         return canonical
 
+    def place(self, name: str) -> str:
+        """The module or package of an entry."""
+        place = self._places[self.check(name)]
+        return place.module if isinstance(place, EntryPoint) else place
+
     def get(self, name: str) -> Any:
         """The class behind a name. A plug-in that cannot be imported, or is none, is a `RecipeError`."""
         place = self._places[self.check(name)]
@@ -72,6 +77,11 @@ class Registry:
             if isinstance(value, type) and issubclass(value, base) and value.__module__ == place:
                 return value
         raise RecipeError(f"{place} defines no {self.kind}")
+
+    def module(self, name: str) -> str:
+        """The module or package behind a name. Imports nothing."""
+        place = self._places[self.check(name)]
+        return place.module if isinstance(place, EntryPoint) else place
 
     def name_of(self, cls: type) -> str:
         """The registered name of a class."""
@@ -85,9 +95,9 @@ class Registry:
 
     def summary(self, name: str) -> str:
         """The first line of the entry's module docstring, read without importing it; empty where there is none."""
-        place = self._places[self.check(name)]
+        place = self.module(name)
         try:
-            spec = importlib.util.find_spec(place.module if isinstance(place, EntryPoint) else place)
+            spec = importlib.util.find_spec(place)
         except Exception:  # a plug-in's package runs its own code here; a broken one must not spoil the list
             return ""
         if spec is None or not spec.origin or not spec.origin.endswith(".py"):

@@ -18,7 +18,7 @@ from restauro.photo.damage import needs_restoration
 from restauro.photo.faces.align import TEMPLATES, crop, inverse, moved, resample, template
 from restauro.photo.faces.detect import Face, detect
 from restauro.photo.resize import resize
-from restauro.systems.pgdiff.report import Verdict
+from restauro.systems._report import Verdict
 from restauro.weights.store import find
 
 OURS = "restauro128"

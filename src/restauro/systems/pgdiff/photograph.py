@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -19,25 +19,19 @@ from restauro.photo.colour import into_range, keep_tone, tone
 from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
+from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import Frame, Job, all_faces, observed, only_face, to_array, to_tensor
 from restauro.systems.pgdiff.likeness import UNSURE, judge_guides, judge_is_here, likeness
 from restauro.systems.pgdiff.references import Group, grouped
-from restauro.systems.pgdiff.report import FaceReport, Report, notices
+from restauro.systems.pgdiff.report import notices
+from restauro.systems.sr3.enlarge import enlarge
+from restauro.systems.sr3.recipe import larger_by
 
 BATCH = 16 * 128**2
 """Pixels of faces at once, sixteen of 128 x 128: bounds the memory of a school photograph."""
 FINE = 2.0
 """Pixels of a crop: what a Gaussian of this width takes away is fine detail."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """pixels: (H, W, 3) float32 sRGB in [0, 1]; touched: (H, W) bool."""
-
-    pixels: np.ndarray
-    touched: np.ndarray
-    report: Report
 
 
 class Plan(NamedTuple):
@@ -98,7 +92,7 @@ def _plan(
 ) -> Plan:
     _check_mask(pixels, mask, recipe)
     said: list[str] = []
-    enlarged, big_mask = _enlarge(pixels, mask, recipe.upscale)
+    enlarged, big_mask = _enlarge(pixels, mask, recipe, device, listener)
     # the published algorithm is shown scratches and holes as they are
     base = enlarged if big_mask is None or recipe.faithful else fill(enlarged, big_mask)
     frame = Frame.of(recipe.prior, recipe.aligned and not reference)
@@ -153,11 +147,15 @@ def _check_mask(pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe) -> 
         raise InputError("the mask hides nothing: white marks what is missing")
 
 
-def _enlarge(pixels: np.ndarray, mask: np.ndarray | None, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
-    if factor == 1:
+def _enlarge(
+    pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe, device: torch.device, listener: Listener
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The whole photograph by SR3: the prior's faces are put into it."""
+    if recipe.upscale == 1:
         return pixels, mask
-    height, width = pixels.shape[0] * factor, pixels.shape[1] * factor
-    return resize(pixels, height, width), None if mask is None else resize(mask, height, width)
+    height, width = pixels.shape[0] * recipe.upscale, pixels.shape[1] * recipe.upscale
+    larger = enlarge(pixels, larger_by(recipe), device, listener)
+    return larger, None if mask is None else resize(mask, height, width)
 
 
 def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, listener: Listener) -> None:

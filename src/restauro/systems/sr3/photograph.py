@@ -1,0 +1,70 @@
+"""The way of a photograph that is enlarged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+import torch
+
+from restauro.core.errors import RecipeError
+from restauro.core.events import Event, Listener, silent
+from restauro.core.recipe import Recipe
+from restauro.photo.colour import keep_tone, tone
+from restauro.photo.photo import Photo
+from restauro.photo.resize import resize
+from restauro.systems._report import Outcome, Report
+from restauro.systems.sr3.enlarge import calls, enlarge
+from restauro.weights.store import find
+
+
+def restore_variants(
+    pixels: np.ndarray,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: torch.device,
+    *,
+    mask: np.ndarray | None = None,
+    reference: Sequence[Photo] = (),
+    listener: Listener = silent,
+) -> Iterator[Outcome]:
+    """One outcome a seed, made when it is asked for. pixels: (H, W, 3) float sRGB in [0, 1]."""
+    if recipe.upscale == 1:
+        raise RecipeError("upscale enlarges: -s 2 or -s 4")
+    if mask is not None or reference:
+        raise RecipeError("upscale looks at the photograph alone: no mask, no reference")
+    for done, seed in enumerate(seeds):
+        began = time.monotonic()
+
+        def heard(event: Event, done: int = done) -> None:
+            listener(Event(event.what, done * event.total + event.done, len(seeds) * event.total))
+
+        found = enlarge(pixels, msgspec.structs.replace(recipe, seed=seed), device, heard)
+        toned = tone(pixels)
+        if toned != "colour":
+            found = keep_tone(resize(pixels, *found.shape[:2]), found)
+        back = resize(found, *pixels.shape[:2], clip=False)
+        report = Report(
+            task=recipe.task,
+            tone=toned,
+            faces=(),
+            notices=tuple(_notices(recipe, float(np.sqrt(np.square(back - pixels).mean())) * 255)),
+            changed=1.0,
+            invented=1.0,
+            outside_exact=True,
+            calls=calls(recipe),
+            seconds=round(time.monotonic() - began, 3),
+            device=str(device),
+        )
+        yield Outcome(found, np.ones(found.shape[:2], bool), report)
+
+
+def _notices(recipe: Recipe, apart: float) -> list[str]:
+    licence = find(recipe.prior)[0].licence
+    return [
+        "fine detail is a guess of the network: it looks right, and the photograph does not show it",
+        f"reduced to its old size, the result is {apart:.2f} of 255 from the photograph",
+        *([f"the weights are {licence}"] if licence else []),
+    ]
