@@ -26,6 +26,8 @@ def prior(name: str, device: torch.device, shown: Tensor | None = None) -> Netwo
     if passport.kind != "prior":
         raise WeightsError(f"{name!r} is a {passport.kind}, not a prior; `restauro models list` shows what is here")
     variance, size = passport.variance or "fixed_small", passport.size
+    if not size:
+        raise WeightsError(f"the size of {name!r}'s pictures is not known: import the file again with --size PIXELS")
     network = load(name, device)
     told = torch.tensor([passport.condition], device=device) if passport.condition else None
     dtype = choose_dtype(device)
@@ -42,9 +44,10 @@ def prior(name: str, device: torch.device, shown: Tensor | None = None) -> Netwo
 
     shape = (channels, size, size)
     facts: dict[str, Any] = {"predicts": passport.prediction, "variance": variance, "told": passport.told or "timesteps"}
+    facts |= {"clip": passport.clip, "rescale_timesteps": passport.rescaled}
     return NetworkDenoiser(call, trained(passport), shape, **facts)
 
 
 def trained(passport: Passport) -> NoiseSchedule:
     """The schedule that a prior was trained on."""
-    return NoiseSchedule.named(passport.schedule, passport.steps or 1000)
+    return NoiseSchedule.named(passport.schedule, passport.steps or 1000, *passport.ends)

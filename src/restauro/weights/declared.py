@@ -25,14 +25,23 @@ class Declared(Knobbed, frozen=True, kw_only=True):
     heads: Annotated[int, Knob("U-Net: heads of every attention, instead of their channels", ge=1)] | None = None
     decoder_heads: Annotated[int, Knob("U-Net: heads of the decoder's attention, where they differ", ge=1)] | None = None
     qkv_order: Annotated[Literal["legacy", "new"], Knob("U-Net: head by head, or q, k and v first")] | None = None
+    embedding: Annotated[Literal["openai", "ho"], Knob("U-Net: sinusoids of time, OpenAI's or Ho et al.'s")] | None = None
+    padding: Annotated[Literal["both", "same"], Knob("U-Net: of strided convolutions, as in PyTorch or TensorFlow")] | None = None
+    epsilon: Annotated[float, Knob("U-Net: of its norms", ge=0)] | None = None
     prediction: Annotated[Literal["eps", "v", "clean", "mean"], Knob("prior: what it predicts")] | None = None
     variance: Annotated[Variance, Knob("prior: of its steps")] | None = None
     schedule: Annotated[Schedule, Knob("prior: the noise it was trained with")] | None = None
     timesteps: Annotated[int, Knob("prior: the length of that schedule", ge=1)] | None = None
+    rescaled: Annotated[Literal["yes", "no"], Knob("prior: timesteps are told as if there were 1000")] | None = None
+    clip: Annotated[Literal["yes", "no"], Knob("prior: its clean estimate is kept within -1..1")] | None = None
     size: Annotated[int, Knob("side of the pictures it was trained on", ge=8, unit="px")] | None = None
     face_template: (
         Annotated[Literal["ffhq512", "restauro128", "arcface", "none"], Knob("how the faces it was trained on were aligned")]
         | None
+    ) = None
+    groups: Annotated[int, Knob("U-Net: groups of its norms", ge=1)] | None = None
+    level: (
+        Annotated[Literal["sqrt-gamma", "gamma"], Knob("SR3's U-Net: what it is told of the noise; gamma is alpha-bar")] | None
     ) = None
     values: Annotated[Literal["0..1", "-1..1"], Knob("restorer: black and white as it was trained")] | None = None
 
@@ -47,12 +56,17 @@ class Declared(Knobbed, frozen=True, kw_only=True):
             raise RecipeError("--head-channels and --heads exclude each other: name one")
         if "decoder_heads" in told and "heads" not in told:
             raise RecipeError("--decoder-heads needs --heads: heads are given by number or by their channels")
+        if "level" in told and not passport.told:
+            raise RecipeError("--level means nothing here: this network is told the timestep, not the level of the noise")
         same = ("prediction", "variance", "schedule", "size", "face_template")
         facts: dict[str, Any] = {name: told[name] for name in same if name in told}
         if facts.get("face_template") == "none":
             facts["face_template"] = ""
         if "timesteps" in told:
             facts["steps"] = told["timesteps"]
+        if "level" in told:
+            facts["told"] = "gamma" if told["level"] == "gamma" else "level"
+        facts |= {name: told[name] == "yes" for name in ("rescaled", "clip") if name in told}
         if "values" in told:
             facts["range"] = (0.0, 1.0) if told["values"] == "0..1" else (-1.0, 1.0)
         return msgspec.structs.replace(passport, arguments={**passport.arguments, **_arguments(told)}, **facts)
@@ -60,14 +74,16 @@ class Declared(Knobbed, frozen=True, kw_only=True):
 
 NOTHING = Declared()
 
-UNET = ("head_channels", "heads", "decoder_heads", "qkv_order")
-PRIOR = ("prediction", "variance", "schedule", "timesteps", "size", "face_template")
+UNET = ("head_channels", "heads", "decoder_heads", "qkv_order", "embedding", "padding", "epsilon", "groups")
+PRIOR = ("prediction", "variance", "schedule", "timesteps", "rescaled", "clip", "size", "face_template")
 OF: Mapping[str, tuple[str, ...]] = {
     "unet": UNET,
     "unet-superres": UNET,
     "rrdb": ("values",),
     "prior": PRIOR,
     "conditional-prior": PRIOR,
+    "super-resolver": PRIOR,
+    "sr3-unet": ("groups", "level"),
     "restorer": ("face_template",),
     "upscaler": ("face_template",),
     "identity": ("face_template",),
@@ -75,15 +91,20 @@ OF: Mapping[str, tuple[str, ...]] = {
 """Kind or architecture -> what may be declared."""
 
 
+SAME = {"groups": "groups", "padding": "padding", "epsilon": "eps"}
+
+
 def _arguments(told: Mapping[str, Any]) -> dict[str, Any]:
     """Of the U-Net's constructor."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {ours: told[name] for name, ours in SAME.items() if name in told}
     if "head_channels" in told:
         found["num_head_channels"] = told["head_channels"]
     if "heads" in told:
         found |= {"num_heads": told["heads"], "num_head_channels": None}
     if "decoder_heads" in told:
         found["num_heads_upsample"] = told["decoder_heads"]
+    if "embedding" in told:
+        found |= {"sines_first": told["embedding"] == "ho", "frequency_shift": int(told["embedding"] == "ho")}
     if "qkv_order" in told:
         found["new_attention_order"] = told["qkv_order"] == "new"
     return found

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from restauro.core.errors import WeightsError
 from restauro.weights.declared import NOTHING, Declared
+from restauro.weights.folders import opened
 from restauro.weights.passports import NAME, Passport
 from restauro.weights.store import available, imported_folder, intact, keep, save, sha256_of
 
@@ -30,7 +31,7 @@ def import_file(
     declared: Declared = NOTHING,
     tell: Callable[[str], None] = print,
 ) -> Passport:
-    """Recognise a weights file and copy it into the store under `name` (default: what it is).
+    """Recognise a weights file, or a folder as diffusers saves it, and copy it into the store under `name` (default: what it is).
 
     Tensors keep their precision. declared: what names and shapes do not tell. `tell` gets the licence note. Importing the
     same file again changes nothing, unless something else is declared. Raises `WeightsError` if the file is damaged or of
@@ -48,10 +49,11 @@ def named(word: str) -> str:
     """The name of weights: the word itself or, where it is a file, the name under which that is imported, once."""
     path = Path(word)
     known = available()
-    if any(passport.name == word for passport in known) or not (path.is_file() or path.suffix in ENDINGS):
+    folder = (path / "model_index.json").is_file() or (path / "config.json").is_file()
+    if any(passport.name == word for passport in known) or not (path.is_file() or folder or path.suffix in ENDINGS):
         return word
-    if path.is_file():
-        source = sha256_of(path)
+    if path.is_file() or folder:
+        source = sha256_of(opened(path)[0])
         if found := next((passport for passport in known if passport.source == source and intact(passport.name)), None):
             return found.name
     return import_file(path, re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("._-")[:100] or None, tell=lambda _: None).name
@@ -60,22 +62,25 @@ def named(word: str) -> str:
 def _import_tensors(path: Path, name: str | None, declared: Declared) -> Passport:
     from restauro.weights.loading import read_state_dict
 
-    state_dict = read_state_dict(path)
-    passport, tensors = _whose(path, state_dict, declared)
+    file, said = opened(path)
+    state_dict = read_state_dict(file)
+    passport, tensors = _whose(path, state_dict, declared, said)
     sick = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if sick:
         raise WeightsError(f"{path}: {len(sick)} tensors hold values that are not finite ({sick[0]}): the file is damaged")
-    passport = _signed(passport, path, name)
+    passport = _signed(passport, file, name)
     return _already_here(passport) or save(tensors, passport, imported_folder(), half=False)
 
 
-def _whose(path: Path, state_dict: Mapping[str, Tensor], declared: Declared) -> tuple[Passport, Mapping[str, Tensor]]:
+def _whose(
+    path: Path, state_dict: Mapping[str, Tensor], declared: Declared, said: Mapping[str, Any]
+) -> tuple[Passport, Mapping[str, Tensor]]:
     """One of our own architectures or, failing that, one that spandrel knows."""
     from restauro.weights.foreign import foreign_passport
     from restauro.weights.recognise import Unrecognised, recognise
 
     try:
-        return recognise(state_dict, declared)
+        return recognise(state_dict, declared, said)
     except Unrecognised as error:
         own = error
     except WeightsError as error:

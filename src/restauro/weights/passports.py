@@ -35,8 +35,14 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     schedule: str = ""
     steps: int = 0
     """The noise schedule of the training, by its origin (`restauro.diffusion.betas`), and its length."""
+    ends: list[float] = []
+    """Its first and last beta, where they are not the customary ones."""
+    clip: bool = True
+    """Whether a prior's clean estimate is kept within [-1, 1]."""
+    rescaled: bool = False
+    """Whether a prior is told its timesteps as if there were 1000 (OpenAI's flag rescale_timesteps)."""
     told: str = ""
-    """What a prior is told of the noise: its timestep (empty), or its level, sqrt(alpha-bar)."""
+    """What a prior is told of the noise: its timestep (empty), its level, sqrt(alpha-bar), or gamma, alpha-bar."""
     condition: list[float] = []
     """What a prior with conditions is told when sampling."""
     observes: bool = False

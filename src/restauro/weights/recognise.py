@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +17,9 @@ from restauro.weights.declared import NOTHING, Declared
 from restauro.weights.passports import Passport
 
 StateDict = Mapping[str, Tensor]
+Configs = Mapping[str, Mapping[str, Any]]
+"""What config files beside the weights say, by the files' names."""
+NO_CONFIGS: Configs = {}
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,16 @@ class Layout:
 
     telling: the few names that only this family has together. passport: reads the architecture's arguments off the
     shapes; it may raise KeyError or ValueError where they contradict each other, or return None for "not mine after all".
-    take: where the checkpoint holds more than this network, the beginnings of its tensors' names.
+    take: where the checkpoint holds more than this network, the beginnings of its tensors' names. network: the tensors of the
+    network itself, by its own names, where the checkpoint has others. configured: the passport with what config files say.
     """
 
     what: str
     telling: tuple[str, ...]
     passport: Callable[[StateDict], Passport | None]
     take: tuple[str, ...] = ("",)
+    network: Callable[[StateDict], dict[str, Tensor]] = dict
+    configured: Callable[[Passport, Configs], Passport] | None = None
 
     def found(self, state_dict: StateDict) -> list[str]:
         return [key for key in self.telling if key in state_dict]
@@ -55,17 +62,20 @@ def layouts() -> Iterator[Layout]:
             yield from importlib.import_module(f"{place}.checkpoints").LAYOUTS
 
 
-def recognise(state_dict: StateDict, declared: Declared = NOTHING) -> tuple[Passport, dict[str, Tensor]]:
+def recognise(
+    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS
+) -> tuple[Passport, dict[str, Tensor]]:
     """What a state dict is (a passport without SHA-256 and with a suggested name), and those of its tensors that belong.
 
-    Only names and shapes are read; what is declared wins over what was read or assumed. Every tensor of the architecture
+    Only names and shapes are read; what config files say wins over what is assumed, and what is declared
+    over both. Every tensor of the architecture
     must be there: `Unrecognised` otherwise, or if no layout fits.
     """
     if not state_dict:
         raise Unrecognised("there are no tensors to recognise")
     known = list(layouts())
     for layout in known:
-        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared)):
+        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared, said)):
             return answer
     nearest = max(known, key=lambda layout: len(layout.found(state_dict)) / len(layout.telling), default=None)
     found = nearest.found(state_dict) if nearest else []
@@ -81,17 +91,19 @@ def recognise(state_dict: StateDict, declared: Declared = NOTHING) -> tuple[Pass
     )
 
 
-def _read(layout: Layout, state_dict: StateDict, declared: Declared) -> tuple[Passport, dict[str, Tensor]] | None:
+def _read(layout: Layout, state_dict: StateDict, declared: Declared, said: Configs) -> tuple[Passport, dict[str, Tensor]] | None:
     """The layout's answer, None if it declines; `Unrecognised` if its network and the tensors do not fit each other."""
     tensors = layout.tensors(state_dict)
     try:
         passport = layout.passport(tensors)
-    except (LookupError, ValueError, ArithmeticError) as error:
+    except (LookupError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise Unrecognised(f"this looks like {layout.what}, but {reason}", layout.what, layout.telling) from None
     if passport is None:
         return None
-    passport = declared.apply(passport)
+    if said and layout.configured is not None:
+        passport = layout.configured(passport, said)
+    passport, tensors = declared.apply(passport), layout.network(tensors)
     if problem := misfits(skeleton(passport), tensors):
         raise Unrecognised(f"this looks like {layout.what}, but {problem}", layout.what, layout.telling)
     return passport, tensors
