@@ -1,13 +1,11 @@
-"""Named chains of degradations. Every chain is a forward model: `degrade(picture, chain, rng)`.
-
-The blind-face chains blur, reduce, add noise, compress and enlarge, with the ranges of the papers in pixels of a
-512-px picture: GFPGAN (arXiv 2101.04061), CodeFormer (2206.11253), DifFace (2212.06512).
-"""
+"""Chains of degradations, named or spelled out. Every chain is a forward model: `degrade(picture, chain, rng)`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from torch import Tensor
 
@@ -15,70 +13,70 @@ from restauro.core.errors import RecipeError
 from restauro.core.knobs import build, parse_settings, suggest
 from restauro.core.registry import DEGRADATIONS
 from restauro.degradations._base import Degradation, Params
-from restauro.degradations.blur import Blur
-from restauro.degradations.downsample import Downsample, enlarge
-from restauro.degradations.fade import Fade
-from restauro.degradations.grey import Grey
-from restauro.degradations.holes import Holes
+from restauro.degradations._links import Kept, OneOf, aim, draw, maybe, torn, walk
+from restauro.degradations._named import CHAINS as CHAINS
+from restauro.degradations._named import blind as blind
+from restauro.degradations.downsample import enlarge
 from restauro.degradations.jpeg import Jpeg
-from restauro.degradations.noise import Noise
-from restauro.degradations.scratches import Scratches
+from restauro.degradations.soft_jpeg import SoftJpeg
 
 
 class Damaged(NamedTuple):
-    """picture (N, 3, H, W) in [-1, 1]; mask (1, 1, H, W) or None; what was drawn, link by link."""
+    """picture (N, 3, H, W) in [-1, 1]; mask (1, 1, H, W) or None; what was drawn, link by link; and what a restorer is
+    asked for, the undamaged picture with what the chain keeps (a grey one's target may be grey too)."""
 
     picture: Tensor
     mask: Tensor | None
     params: list[tuple[str, Params]]
-
-
-def blind(sigma: tuple[float, float], factor: tuple[float, float], noise: float, quality: tuple[int, int]) -> list[Degradation]:
-    """blur, reduce, noise, JPEG, enlarge."""
-    return [
-        Blur(low=sigma[0], high=sigma[1]),
-        Downsample(low=factor[0], high=factor[1]),
-        Noise(high=noise),
-        Jpeg(low=quality[0], high=quality[1]),
-    ]
-
-
-CHAINS: dict[str, list[Degradation]] = {
-    "gfpgan": blind((0.1, 10), (0.8, 8), 20, (60, 100)),
-    "codeformer": blind((0.1, 10), (1, 12), 15, (60, 100)),
-    "codeformer-large": blind((1, 15), (4, 30), 20, (30, 80)),
-    "difface": blind((0.1, 15), (0.8, 32), 20, (30, 100)),
-    "grey": [Grey()],
-    "holes": [Holes()],
-    "old-photo": [Grey(sepia=0.5), Fade(), Scratches(), *blind((0.1, 8), (1, 8), 15, (50, 95))],
-}
+    target: Tensor
 
 
 def chain(name: str) -> list[Degradation]:
-    """The links of a named chain, or of one spelled out: `"blur:low=4,high=8+jpeg"`, any registered degradation."""
-    return CHAINS[name] if name in CHAINS else [_link(part) for part in name.split("+")]
+    """The links of a named chain, or of one spelled out: `"blur:low=4,high=8+jpeg"`.
+
+    Each part is a named chain or any registered degradation; `p` is the probability of a link: `"grey:p=0.1+gfpgan"`.
+    """
+    return [link for part in name.split("+") for link in (CHAINS[part] if part in CHAINS else [_link(part)])]
 
 
 def _link(text: str) -> Degradation:
     name, settings = parse_settings(text)
     if name.replace("_", "-") not in DEGRADATIONS:
         raise RecipeError(f"unknown chain {name!r}{suggest(name, [*CHAINS, *DEGRADATIONS])}")
+    probability = settings.pop("p", None)
     found: Degradation = build(DEGRADATIONS.get(name), settings, name=name, lax=True)
-    return found
+    return found if probability is None else maybe(_share(probability, name), found)
+
+
+def _share(text: str, name: str) -> float:
+    try:
+        if 0 <= (share := float(text)) <= 1:
+            return share
+    except ValueError:
+        pass
+    raise RecipeError(f"{name}: p={text} is no probability, a number from 0 to 1")
 
 
 def degrade(picture: Tensor, links: str | list[Degradation], rng: np.random.Generator) -> Damaged:
     """Draw parameters and apply them; after a reduction the later links act on the small picture, which is enlarged last."""
     links = chain(links) if isinstance(links, str) else links
-    return replay(picture, links, [(type(link).__name__.lower(), link.sample(rng)) for link in links])
+    return replay(picture, links, draw(links, rng))
 
 
-def replay(picture: Tensor, links: list[Degradation], params: list[tuple[str, Params]]) -> Damaged:
+def replay(picture: Tensor, links: Sequence[Degradation], params: list[tuple[str, Params]]) -> Damaged:
     """The same parameters give the same damage."""
-    out, mask = picture, None
-    for link, (_, drawn) in zip(links, params, strict=True):
-        torn = link.mask(picture, drawn)
-        if torn is not None:
-            mask = torn if mask is None else mask.maximum(torn)
-        out = link.reduce(out, drawn) if isinstance(link, Downsample) else link.apply(out, drawn)
-    return Damaged(enlarge(out, picture), mask, params)
+    damaged = enlarge(walk(picture, links, params, picture), picture)
+    return Damaged(damaged, torn(picture, links, params), params, aim(picture, links, params))
+
+
+def soft(links: Sequence[Degradation]) -> list[Degradation]:
+    """The same links with gradients: what was drawn for the ones can be replayed with the others, within rounding."""
+    return [_soft(link) for link in links]
+
+
+def _soft(link: Degradation) -> Degradation:
+    if isinstance(link, OneOf):
+        return msgspec.structs.replace(link, ways=tuple(tuple(soft(way)) for way in link.ways))
+    if isinstance(link, Kept):
+        return Kept(change=_soft(link.change))
+    return SoftJpeg(low=link.low, high=link.high) if type(link) is Jpeg else link

@@ -1,15 +1,15 @@
-"""Lost resolution: the picture is reduced and enlarged again (bilinear, antialiased, as the blind-face chains do)."""
+"""Lost resolution: the picture is reduced and enlarged again (bilinear, antialiased unless a paper's chain is meant)."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor
 
 from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, length_scale
+from restauro.degradations._resize import Kernel, resize
 
 
 class Downsample(Degradation, frozen=True, kw_only=True):
@@ -17,6 +17,9 @@ class Downsample(Degradation, frozen=True, kw_only=True):
 
     low: Annotated[float, Knob("smallest factor at 512 px", ge=0.5, le=64)] = 1.0
     high: Annotated[float, Knob("largest factor at 512 px", ge=0.5, le=64)] = 12.0
+    least: Annotated[float, Knob("smallest factor at any size; below 1 pictures may be enlarged", ge=0.5, le=1)] = 1.0
+    kernel: Annotated[Kernel, Knob("how it is reduced")] = "bilinear"
+    antialias: Annotated[bool, Knob("the kernel widens with the reduction; the published chains' does not")] = True
 
     def sample(self, rng: np.random.Generator) -> Params:
         return {"factor": float(rng.uniform(self.low, self.high))}
@@ -24,18 +27,17 @@ class Downsample(Degradation, frozen=True, kw_only=True):
     def apply(self, picture: Tensor, params: Params) -> Tensor:
         return enlarge(self.reduce(picture, params), picture)
 
+    def link(self, picture: Tensor, params: Params, clean: Tensor) -> Tensor:
+        return self.reduce(picture, params)
+
     def reduce(self, picture: Tensor, params: Params) -> Tensor:
         """The low-resolution picture itself: chains put noise and JPEG on it before it is enlarged."""
         height, width = picture.shape[-2:]
-        factor = max(params["factor"] * min(1.0, length_scale(picture)), 1.0)
+        factor = max(params["factor"] * min(1.0, length_scale(picture)), self.least)
         size = (max(1, round(height / factor)), max(1, round(width / factor)))
-        if size == (height, width):
-            return picture
-        return F.interpolate(picture, size, mode="bilinear", antialias=True, align_corners=False)
+        return resize(picture, *size, self.kernel, antialias=self.antialias)
 
 
-def enlarge(small: Tensor, like: Tensor) -> Tensor:
-    """Back to the size of `like`, bilinear."""
-    if small.shape[-2:] == like.shape[-2:]:
-        return small
-    return F.interpolate(small, like.shape[-2:], mode="bilinear", align_corners=False)
+def enlarge(picture: Tensor, like: Tensor) -> Tensor:
+    """To the size of `like`, bilinear."""
+    return resize(picture, *like.shape[-2:], antialias=False)

@@ -14,7 +14,9 @@ from restauro.degradations._base import Degradation, Params
 
 
 class Jpeg(Degradation, frozen=True, kw_only=True):
-    """Encoded and decoded at a quality drawn uniformly."""
+    """Encoded and decoded at a quality drawn uniformly. It has no gradient; `SoftJpeg` has."""
+
+    differentiable = False
 
     low: Annotated[int, Knob("lowest quality", ge=1, le=100)] = 30
     high: Annotated[int, Knob("highest quality", ge=1, le=100)] = 95
