@@ -1,4 +1,5 @@
-"""What PGDiff trains: the face prior and the smooth restorer; identity.py and critic.py have the other two."""
+"""What PGDiff trains: the face prior and the smooth restorer; identity.py, critic.py, noisy_classifier.py and student.py have
+the others."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from restauro.systems.pgdiff.identity import IdentityObjective
 from restauro.systems.pgdiff.noisy_classifier import ClassifierObjective
 from restauro.systems.pgdiff.observed import CHANNELS, channels
 from restauro.systems.pgdiff.practice import DAMAGES, balance, damage, first_stage
+from restauro.systems.pgdiff.student import StudentObjective
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -236,12 +238,18 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
 
 PARTS: dict[
     str,
-    type[PriorObjective] | type[RestorerObjective] | type[IdentityObjective] | type[CriticObjective] | type[ClassifierObjective],
+    type[PriorObjective]
+    | type[RestorerObjective]
+    | type[IdentityObjective]
+    | type[CriticObjective]
+    | type[ClassifierObjective]
+    | type[StudentObjective],
 ] = {
     "prior": PriorObjective,
     "restorer": RestorerObjective,
     "identity": IdentityObjective,
     "critic": CriticObjective,
     "classifier": ClassifierObjective,
+    "student": StudentObjective,
 }
 """What `restauro train` can train, by the word a user types."""
