@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
 from restauro.core.knobs import build, suggest
 from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
-from restauro.core.registry import SYSTEMS
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.photo.recall import read_fact, read_recipe
-from restauro.systems._tasks import TASKS
+from restauro.systems._tasks import TASKS, way
 from restauro.systems.pgdiff.palette import explicit
 from restauro.systems.pgdiff.recipe import baseline
 from restauro.systems.pgdiff.references import looks_at_reference
@@ -94,8 +92,7 @@ def runs(
     hidden = None if mask is None else read_mask(mask)
     references = [one if isinstance(one, Photo) else read(one) for one in reference]
     recipe = _filled_in(recipe, hidden, references)
-    way = import_module(f"{SYSTEMS.place(recipe.system)}.photograph")
-    outcomes = way.restore_variants(
+    outcomes = way(recipe)(
         photo.pixels, recipe, seeds, choose_device(device), mask=hidden, reference=references, listener=listener
     )
     for seed, outcome in zip(seeds, outcomes, strict=True):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from restauro.core.recipe import Recipe
 from restauro.core.registry import SYSTEMS
+from restauro.systems._report import Outcome
 
 TASKS: dict[str, Recipe] = {}
 for _system in SYSTEMS:
     TASKS |= getattr(import_module(f"{SYSTEMS.place(_system)}.recipe"), "TASKS", {})
+
+
+def way(recipe: Recipe) -> Callable[..., Iterator[Outcome]]:
+    """`restore_variants(pixels, recipe, seeds, device, *, mask, reference, listener)` of the recipe's system."""
+    found: Callable[..., Iterator[Outcome]] = import_module(f"{SYSTEMS.place(recipe.system)}.photograph").restore_variants
+    return found

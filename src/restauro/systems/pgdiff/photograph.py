@@ -20,13 +20,12 @@ from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
 from restauro.systems._report import FaceReport, Outcome, Report
+from restauro.systems._tasks import TASKS, way
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import Frame, Job, all_faces, observed, only_face, to_array, to_tensor
 from restauro.systems.pgdiff.likeness import UNSURE, judge_guides, judge_is_here, likeness
 from restauro.systems.pgdiff.references import Group, grouped
 from restauro.systems.pgdiff.report import notices
-from restauro.systems.sr3.enlarge import enlarge
-from restauro.systems.sr3.recipe import larger_by
 
 BATCH = 16 * 128**2
 """Pixels of faces at once, sixteen of 128 x 128: bounds the memory of a school photograph."""
@@ -150,12 +149,13 @@ def _check_mask(pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe) -> 
 def _enlarge(
     pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe, device: torch.device, listener: Listener
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The whole photograph by SR3: the prior's faces are put into it."""
+    """The whole photograph as the task "upscale" makes it larger: the prior's faces are put into that."""
     if recipe.upscale == 1:
         return pixels, mask
-    height, width = pixels.shape[0] * recipe.upscale, pixels.shape[1] * recipe.upscale
-    larger = enlarge(pixels, larger_by(recipe), device, listener)
-    return larger, None if mask is None else resize(mask, height, width)
+    same = {name: getattr(recipe, name) for name in ("upscale", "cleaning", "seed")}
+    larger = msgspec.structs.replace(TASKS["upscale"], prior=recipe.upscaler, **same)
+    pixels = next(way(larger)(pixels, larger, [recipe.seed], device, listener=listener)).pixels
+    return pixels, None if mask is None else resize(mask, *pixels.shape[:2])
 
 
 def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, listener: Listener) -> None:

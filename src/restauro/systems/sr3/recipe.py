@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from restauro.core.recipe import Recipe, Want
 
 TASKS: dict[str, Recipe] = {
@@ -20,10 +18,3 @@ TASKS: dict[str, Recipe] = {
     )
 }
 """One call for the middle of what the photograph could be, the others from noise over it; then consistent with the photograph."""
-
-
-def larger_by(recipe: Recipe) -> Recipe:
-    """How the photograph is enlarged in which another task restores the faces."""
-    return msgspec.structs.replace(
-        TASKS["upscale"], prior=recipe.upscaler, upscale=recipe.upscale, cleaning=recipe.cleaning, seed=recipe.seed
-    )
