@@ -20,8 +20,8 @@ Variance = Literal["fixed_small", "fixed_small_clipped", "fixed_large", "learned
 class NetworkDenoiser:
     """`network(x, told)` -> (N, C, H, W), with another C channels for a learned variance.
 
-    told: (N,) float32, the original timesteps of the schedule, times 1000 / original T if `rescale_timesteps`; or
-    "level", sqrt(alpha-bar), which says the same on any schedule (SR3, WaveGrad).
+    told: (N,), the original timesteps of the schedule, times 1000 / original T if `rescale_timesteps`; or what says the same
+    on any schedule: "level", sqrt(alpha-bar) (WaveGrad), or "gamma", alpha-bar itself (SR3). float32, or x's if that is finer.
     predicts: the noise, v, the clean picture or mu-tilde. variance: Ho et al.'s two fixed ones (the small one with
     OpenAI's or the floored logarithm at t = 0), or Nichol and Dhariwal's learned ones.
     clip: the clean estimate to [-1, 1]. The estimate's `noise` stays what the network said: samplers derive theirs
@@ -35,7 +35,7 @@ class NetworkDenoiser:
     variance: Variance = "fixed_small"
     clip: bool = True
     rescale_timesteps: bool = False
-    told: Literal["timesteps", "level"] = "timesteps"
+    told: Literal["timesteps", "level", "gamma"] = "timesteps"
 
     def on(self, schedule: NoiseSchedule) -> NetworkDenoiser:
         return replace(self, schedule=schedule)
@@ -45,13 +45,14 @@ class NetworkDenoiser:
 
     def output(self, x: Tensor, t: Time) -> Tensor:
         """The network's own answer at index t of the schedule, or at (N,) indices."""
-        if self.told == "level":
-            told = self.schedule.level(t)
+        if self.told != "timesteps":
+            told = self.schedule.level(t) ** (1 if self.told == "level" else 2)
         else:
             told = self.schedule.told(t)
             if self.rescale_timesteps:
                 told = told * (1000.0 / self.schedule.original_steps)
-        return self.network(x, torch.as_tensor(told, dtype=torch.float32, device=x.device).expand(len(x)))
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        return self.network(x, torch.as_tensor(told, dtype=dtype, device=x.device).expand(len(x)))
 
     def read(self, output: Tensor, x: Tensor, t: Time) -> Estimate:
         """What an output of the network says about x_t."""

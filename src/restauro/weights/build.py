@@ -19,6 +19,7 @@ BUILDERS = {
     "unet-superres": "restauro.networks.unet:SuperResUNet",
     "unet-classifier": "restauro.networks.classifier:NoisyClassifier",
     "residual-denoiser": "restauro.networks.residual_denoiser:ResidualDenoiser",
+    "sr3-unet": "restauro.networks.sr3:Sr3UNet",
     "rrdb": "restauro.networks.rrdb:RRDBNet",
     "rrdb-timed": "restauro.networks.rrdb:TimedRestorer",
     "iresnet": "restauro.networks.iresnet:IResNet",
