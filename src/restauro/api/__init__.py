@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from restauro.api.drawing import degrade, sample
+from restauro.api.evaluation import Evaluation, evaluate
 from restauro.api.inspection import Inspection, inspect
 from restauro.api.result import Result
 from restauro.api.several import spread_of, variants
@@ -13,6 +14,7 @@ from restauro.photo.read import read
 from restauro.systems._report import FaceReport, Report
 
 __all__ = [
+    "Evaluation",
     "FaceReport",
     "Inspection",
     "Recipe",
@@ -21,6 +23,7 @@ __all__ = [
     "colorize",
     "degrade",
     "enhance",
+    "evaluate",
     "inpaint",
     "inspect",
     "make_recipe",

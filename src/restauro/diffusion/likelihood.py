@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -90,16 +89,18 @@ def _cuts(steps: int, count: int) -> list[int]:
 
 
 @torch.no_grad()
-def terms(
-    denoiser: Denoiser, clean: Tensor, noise: Noise, groups: Sequence[range], rng: np.random.Generator | None = None
-) -> Iterator[Term]:
+def terms(denoiser: Denoiser, clean: Tensor, noise: Noise, groups: Sequence[range]) -> Iterator[Term]:
     """One term a group, for pictures (N, C, H, W) in [-1, 1]; each picture draws its own t from the group.
 
-    A group takes `noise(its first t)`, so that a lone term is the same however many others there are.
+    A group takes `noise(its first t)`, so that a lone term is the same however many others there are, and to choose among
+    several the draw after that.
     """
-    schedule, rng = denoiser.schedule, rng or np.random.default_rng(0)
+    schedule = denoiser.schedule
     for group in groups:
-        t = torch.from_numpy(rng.integers(group[0], group[-1], len(clean), endpoint=True))
+        t = torch.full((len(clean),), group[0])
+        if len(group) > 1:
+            place = torch.special.ndtr(noise(group[0], 1).flatten(1)[:, 0].double()) * len(group)
+            t += place.long().clamp(max=len(group) - 1).cpu()
         drawn = noise(group[0])
         x = schedule.q_sample(clean, t, drawn)
         estimate = denoiser(x, t)
@@ -108,11 +109,7 @@ def terms(
         yield Term(group, t, bits, (estimate.clean - clean).square().mean((1, 2, 3)), missed.square().mean((1, 2, 3)))
 
 
-def bound(denoiser: Denoiser, clean: Tensor, noise: Noise, timesteps: int | None = None, seed: int = 0) -> Bits:
-    """Bits per dimension of pictures (N, C, H, W) with 8-bit levels in [-1, 1], by all steps or by so many.
-
-    seed: of the steps that are drawn.
-    """
-    groups = strata(len(denoiser.schedule), timesteps)
-    found = tuple(terms(denoiser, clean, noise, groups, np.random.default_rng([seed, len(groups)])))
+def bound(denoiser: Denoiser, clean: Tensor, noise: Noise, timesteps: int | None = None) -> Bits:
+    """Bits per dimension of pictures (N, C, H, W) with 8-bit levels in [-1, 1], by all steps or by so many."""
+    found = tuple(terms(denoiser, clean, noise, strata(len(denoiser.schedule), timesteps)))
     return Bits(prior_bits(denoiser.schedule, clean), found)

@@ -108,7 +108,7 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
         """Bits per dimension of held-out pictures, and the share of them that the last step, L_0, needs."""
         pictures = held.batch(np.arange(min(SCORED, len(held))))
         noise = PictureNoise(7, range(len(pictures)), pictures.shape[1:])
-        found = bound(self.denoiser(network, pictures.shape[-1]), pictures, noise, min(TERMS, self.T), seed=7)
+        found = bound(self.denoiser(network, pictures.shape[-1]), pictures, noise, min(TERMS, self.T))
         return {"bits/dim": float(found.total.mean()), "L_0": float(found.decoder.mean())}
 
     def shipped(self, network: nn.Module) -> nn.Module:
