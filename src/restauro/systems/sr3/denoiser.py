@@ -40,5 +40,5 @@ def super_resolver(name: str, reference: Tensor, conditions: Tensor | None = Non
         tuple(reference.shape[1:]),  # type: ignore[arg-type]
         predicts=passport.prediction,  # type: ignore[arg-type]
         variance=passport.variance or "fixed_small",  # type: ignore[arg-type]
-        told="level" if passport.told == "level" else "timesteps",
+        told=passport.told or "timesteps",  # type: ignore[arg-type]
     )
