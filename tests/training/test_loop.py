@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import copy
-import itertools
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
 from restauro.core.errors import OutputError, RecipeError
 from restauro.training import loop
-from restauro.training.loop import LOG, STATE, Progress, Run, finished, train
+from restauro.training.checkpoint import LOG, State, read_log
+from restauro.training.loop import finished, train
+from restauro.training.run import Progress, Run
 from tests.training.tiny import RUN, Tiny, pictures
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def changed(**settings: Any) -> Run:
@@ -41,8 +37,8 @@ def test_it_learns_and_stops_after_its_steps(tmp_path: Path) -> None:
     assert [one.step for one in news] == list(range(1, 61)) and news[-1].share == 1
     assert sum(objective.curve[-10:]) < 0.8 * sum(objective.curve[:10])
     assert finished(Tiny(), pictures(), tmp_path / "run")[1] == 60
-    written = [json.loads(line) for line in (tmp_path / "run" / LOG).read_text().splitlines()]
-    assert [line["step"] for line in written] == list(range(1, 61)) and "error" in written[-1]
+    written = read_log(tmp_path / "run" / LOG)
+    assert [line["step"] for line in written] == list(range(1, 61)) and "PSNR" in written[-1]
 
 
 def test_it_stops_after_its_minutes(tmp_path: Path) -> None:
@@ -59,88 +55,16 @@ def test_a_slice_ends_early_and_the_next_goes_on(tmp_path: Path) -> None:
     assert run(tmp_path / "run", how=changed(steps=3), resume=True) == []
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    """SIGKILL in the middle; the losses of the resumed run are those of an uninterrupted one, to the last bit."""
-    whole = Tiny()
-    run(tmp_path / "whole", whole)
-    command = [sys.executable, "-m", "tests.training.tiny", str(tmp_path)]
-    path = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path}
-    with subprocess.Popen([*command, "new"], stdout=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) >= 20:
-                process.kill()
-                break
-    seen = len((tmp_path / "notes").read_text().splitlines())
-    assert 20 <= seen < 60
-    assert not (tmp_path / "run" / "notes").exists()
-    at = torch.load(tmp_path / "run" / STATE, weights_only=True)["step"]
-    (tmp_path / "notes").unlink()
-    done = subprocess.run([*command, "resume"], capture_output=True, text=True, env=environment, cwd=REPOSITORY, timeout=120)
-    assert done.returncode == 0, done.stderr
-    rest = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
-    assert rest == whole.curve[at:]
-    for key, value in weights(tmp_path / "whole").items():
-        assert torch.equal(value, weights(tmp_path / "run")[key]), key
-
-
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     run(tmp_path / "run", how=changed(steps=2))
-    before = (tmp_path / "run" / STATE).read_bytes()
+    before = (tmp_path / "run" / "state.pt").read_bytes()
     with pytest.raises(RecipeError, match="holds a run already; go on with --resume"):
         run(tmp_path / "run")
-    assert (tmp_path / "run" / STATE).read_bytes() == before
+    assert (tmp_path / "run" / "state.pt").read_bytes() == before
 
 
 def test_resuming_where_nothing_is_starts(tmp_path: Path) -> None:
     assert len(run(tmp_path / "new", how=changed(steps=2), resume=True)) == 2
-
-
-def test_a_foreign_or_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
-    run(tmp_path / "run", how=changed(steps=2))
-    with pytest.raises(RecipeError, match="cannot be resumed") as refusal:
-        run(tmp_path / "run", Tiny(widths=6), resume=True)
-    assert "\n" not in str(refusal.value)
-    whole = (tmp_path / "run" / STATE).read_bytes()
-    for broken in (whole[: len(whole) // 2], b"", b"no checkpoint"):
-        (tmp_path / "run" / STATE).write_bytes(broken)
-        with pytest.raises(RecipeError, match="cannot be resumed"):
-            run(tmp_path / "run", resume=True)
-
-
-@pytest.mark.parametrize(
-    "failure", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed writing file")]
-)
-def test_a_checkpoint_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
-    whole = torch.save
-    written = itertools.count()
-
-    def full_disk(content: Any, path: Path) -> None:
-        if next(written) < 3:
-            whole(content, path)
-        else:
-            Path(path).write_bytes(b"half")
-            raise failure
-
-    monkeypatch.setattr(loop.torch, "save", full_disk)
-    with pytest.raises(OutputError, match="the previous one is intact"):
-        run(tmp_path / "run")
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [LOG, STATE]
-    assert torch.load(tmp_path / "run" / STATE, weights_only=True)["step"] == 3
-    monkeypatch.undo()
-    assert run(tmp_path / "run", how=changed(steps=5), resume=True)[0].step == 4
-
-
-def test_a_first_checkpoint_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full_disk(content: Any, path: Path) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(loop.torch, "save", full_disk)
-    with pytest.raises(OutputError):
-        run(tmp_path / "run")
-    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
@@ -154,10 +78,11 @@ def test_the_moving_average_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     seen: list[dict[str, torch.Tensor]] = []
     update = loop._update
 
-    def watched(state: loop.State, loss: torch.Tensor, how: Run) -> None:
+    def watched(state: State, how: Run) -> None:
         if not seen:
             seen.append(copy.deepcopy(dict(state.network.state_dict())))
-        update(state, loss, how)
+            seen[0].update({key: value for key, value in state.ema.state_dict().items() if "running" in key})
+        update(state, how)
         seen.append(copy.deepcopy(dict(state.network.state_dict())))
 
     monkeypatch.setattr(loop, "_update", watched)
@@ -187,8 +112,8 @@ def test_the_rate_warms_up_and_falls(tmp_path: Path, monkeypatch: pytest.MonkeyP
     rates: list[float] = []
     update = loop._update
 
-    def watched(state: loop.State, loss: torch.Tensor, how: Run) -> None:
-        update(state, loss, how)
+    def watched(state: State, how: Run) -> None:
+        update(state, how)
         rates.append(state.optimizer.param_groups[0]["lr"])
 
     monkeypatch.setattr(loop, "_update", watched)
@@ -196,3 +121,74 @@ def test_the_rate_warms_up_and_falls(tmp_path: Path, monkeypatch: pytest.MonkeyP
     peak = rates.index(max(rates))
     assert 7 <= peak <= 12 and rates[0] < 0.2 * max(rates) and rates[-1] < 0.01 * max(rates)
     assert rates[peak:] == sorted(rates[peak:], reverse=True) and max(rates) <= 1e-2
+
+
+def test_two_parts_are_one_batch_where_nothing_is_drawn(tmp_path: Path) -> None:
+    """The gradient of a batch is the mean of its parts'."""
+    still = Tiny(dropout=0, norm=False, noise=0)
+    run(tmp_path / "one", still, changed(steps=10))
+    run(tmp_path / "two", still, changed(steps=10, accumulate=2))
+    one, two = (finished(still, pictures(), tmp_path / name)[0].state_dict() for name in ("one", "two"))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6)
+    with pytest.raises(RecipeError, match="cannot be divided"):
+        run(tmp_path / "three", still, changed(accumulate=3))
+
+
+def test_pictures_are_mirrored_and_coloured_if_asked(tmp_path: Path) -> None:
+    plain, flipped, coloured = (Tiny() for _ in range(3))
+    run(tmp_path / "a", plain, changed(steps=1))
+    run(tmp_path / "b", flipped, changed(steps=1, flip=1))
+    run(tmp_path / "c", coloured, changed(steps=1, colour=0.5))
+    assert len({plain.curve[0], flipped.curve[0], coloured.curve[0]}) == 3
+
+
+def test_the_log_has_means_of_so_many_steps(tmp_path: Path) -> None:
+    objective = Tiny()
+    news = run(tmp_path / "run", objective, changed(steps=25, log_every=10, save_every=10))
+    lines = read_log(tmp_path / "run" / LOG)
+    assert [line["step"] for line in lines] == [10, 20, 25]
+    assert lines[0]["loss"] == pytest.approx(np.mean(objective.curve[:10])) and "PSNR" not in lines[0]
+    assert lines[2]["loss"] == pytest.approx(np.mean(objective.curve[15:])) and "PSNR" in lines[2]
+    assert news[-1].remaining == 0 and news[9].remaining > 0
+
+
+def test_samples_are_laid_out(tmp_path: Path) -> None:
+    class Showing(Tiny):
+        def samples(self, network: torch.nn.Module) -> torch.Tensor:
+            assert not network.training
+            return torch.linspace(-1, 1, 5)[:, None, None, None].expand(5, 3, 8, 8)
+
+    from PIL import Image
+
+    run(tmp_path / "run", Showing(), changed(steps=3))
+    assert [path.name for path in (tmp_path / "run").glob("samples-*")] == ["samples-3.png"]
+    with Image.open(tmp_path / "run" / "samples-3.png") as sheet:
+        assert sheet.size == (28, 18) and sheet.getpixel((0, 0)) == (0, 0, 0) and sheet.getpixel((10, 10)) == (255, 255, 255)
+    run(tmp_path / "none", Showing(), changed(steps=3, samples_every=0))
+    assert not list((tmp_path / "none").glob("samples-*"))
+
+
+def test_a_second_average_is_longer(tmp_path: Path) -> None:
+    run(tmp_path / "run", how=changed(steps=20, ema=0.1, ema2=0.9))
+    short, long = (finished(Tiny(), pictures(), tmp_path / "run", which)[0].state_dict()["0.weight"] for which in ("ema", "ema2"))
+    stored = torch.load(tmp_path / "run" / "state.pt", weights_only=True)["network"]["0.weight"]
+    assert 0 < (short - stored).abs().max() < (long - stored).abs().max()
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_the_better_average_ships(tmp_path: Path, better: str) -> None:
+    from restauro.training.ship import ship
+
+    objective = Tiny()
+    objective.better = better  # type: ignore[attr-defined]
+    run(tmp_path / "run", objective, changed(steps=20, ema=0.1, ema2=0.95))
+    facts = {"name": "toy", "folder": tmp_path, "about": "noise", "command": "", "licence": ""}
+    passport = ship(objective, pictures(), pictures(4), RUN, tmp_path / "run", **facts)  # type: ignore[arg-type]
+    found = []
+    for which in ("ema", "ema2"):
+        network = finished(objective, pictures(), tmp_path / "run", which)[0].half().float()
+        with torch.no_grad():
+            found.append(objective.scores(network, pictures(4))["PSNR"])
+    assert passport.scores["PSNR"] == pytest.approx((max if better == "higher" else min)(found), abs=1e-4)
+    assert passport.device.startswith("CPU") and passport.pictures_seen == 80 and passport.size == 8

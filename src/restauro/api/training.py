@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from restauro.core.errors import RecipeError
-from restauro.core.knobs import build, suggest
-from restauro.systems.pgdiff.objective import PARTS
+from restauro.api.parts import Config
+from restauro.api.parts import objective as objective_of
+from restauro.core.files import write_atomically
+from restauro.core.knobs import build
 from restauro.training.data import Pictures
 from restauro.training.data import load as load_pictures
-from restauro.training.loop import Progress, Run
 from restauro.training.loop import train as train_loop
 from restauro.training.objective import Objective
+from restauro.training.ranks import is_first
+from restauro.training.run import Progress, Run
 from restauro.training.ship import ship as ship_run
 from restauro.weights.passports import Passport
+
+CONFIG = "config.json"
+"""In the folder of a run: what was asked for, to be repeated with `--config`."""
 
 
 def train(
@@ -26,18 +32,25 @@ def train(
     held: str | Path | None = None,
     pattern: str = "*.tar",
     size: int = 128,
+    stored: int = 0,
     resume: bool = False,
     objective: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Iterator[Progress]:
     """Train a part of a system in the folder `out`, on a folder of pictures or of WebDataset tars; yields every step.
 
-    part: prior | restorer | identity | critic | classifier. held: held-out pictures; default: a twentieth of `data`.
-    objective: knobs of what is trained; settings: knobs of `Run` (minutes, steps, batch, rate, ...). `ship` writes the
-    weights afterwards.
+    part: a word of `restauro train --list`. held: held-out pictures; default: a twentieth of `data`. stored: keep the pictures
+    at this larger size and cut `size` out at random. objective: knobs of what is trained; settings: knobs of `Run` (minutes,
+    steps, batch, rate, ...). `ship` writes the weights afterwards. Pictures that cannot be read are warned about.
     """
-    goal, pictures, kept = _training(part, data, held, pattern, size, objective or {})
-    yield from train_loop(goal, pictures, kept, build(Run, settings), Path(out), resume=resume)
+    goal, pictures, kept = _training(part, data, held, pattern, size, stored, objective or {})
+    run, noted = build(Run, settings), not is_first()
+    for news in train_loop(goal, pictures, kept, run, Path(out), resume=resume):
+        if not noted:
+            config = Config(part=part, size=size, stored=stored, pattern=pattern, objective={**(objective or {})}, run=settings)
+            write_atomically(Path(out) / CONFIG, config.to_json())
+            noted = True
+        yield news
 
 
 def ship(
@@ -53,11 +66,12 @@ def ship(
     held: str | Path | None = None,
     pattern: str = "*.tar",
     size: int = 128,
+    stored: int = 0,
     objective: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Passport:
     """Write the weights of a run in `out` into `folder`, with their passport."""
-    goal, pictures, kept = _training(part, data, held, pattern, size, objective or {})
+    goal, pictures, kept = _training(part, data, held, pattern, size, stored, objective or {})
     return ship_run(
         goal,
         pictures,
@@ -73,10 +87,17 @@ def ship(
 
 
 def _training(
-    part: str, data: str | Path, held: str | Path | None, pattern: str, size: int, settings: Mapping[str, Any]
+    part: str, data: str | Path, held: str | Path | None, pattern: str, size: int, stored: int, settings: Mapping[str, Any]
 ) -> tuple[Objective, Pictures, Pictures]:
-    if part not in PARTS:
-        raise RecipeError(f"there is no part {part!r} to train{suggest(part, PARTS)}")
-    pictures = load_pictures(data, size, pattern=pattern)
-    pictures, kept = pictures.split() if held is None else (pictures, load_pictures(held, size))
-    return build(PARTS[part], settings, name=part), pictures, kept
+    goal: Objective = build(objective_of(part), settings, name=part)
+    pictures = _loaded(data, size, pattern, stored)
+    pictures, kept = pictures.split() if not held else (pictures, _loaded(held, size, "*.tar", stored))
+    return goal, pictures, kept
+
+
+def _loaded(source: str | Path, size: int, pattern: str, stored: int) -> Pictures:
+    found = load_pictures(source, size, pattern=pattern, stored=stored)
+    if found.broken and is_first():
+        names = ", ".join(found.broken[:3]) + (", ..." if len(found.broken) > 3 else "")
+        warnings.warn(f"{len(found.broken)} of {len(found) + len(found.broken)} pictures are left out: {names}", stacklevel=4)
+    return found

@@ -1,4 +1,5 @@
-"""Augmentation that does not leak: small geometric changes whose parameters the network is told (EDM, arXiv 2206.00364)."""
+"""Augmentation: geometric changes that do not leak, since the network is told their parameters (EDM, arXiv 2206.00364);
+mirroring and colour, which are not told."""
 
 from __future__ import annotations
 
@@ -20,8 +21,7 @@ def augment(pictures: Tensor, rng: np.random.Generator, probability: float = 0.1
     Flips are not told: a mirrored face is a face.
     """
     n = len(pictures)
-    flips = torch.from_numpy(rng.random(n) < 0.5)
-    pictures = torch.where(flips[:, None, None, None], pictures.flip(3), pictures)
+    pictures = mirror(pictures, rng, 0.5)
     drawn = rng.standard_normal((n, PARAMETERS)) * SPREAD * (rng.random((n, PARAMETERS)) < probability)
     moved = np.flatnonzero(np.abs(drawn).sum(1))
     parameters = torch.from_numpy(drawn).float()
@@ -32,6 +32,22 @@ def augment(pictures: Tensor, rng: np.random.Generator, probability: float = 0.1
         warped = F.grid_sample(pictures[index], grid, mode="bicubic", padding_mode="reflection", align_corners=False)
         pictures = pictures.index_copy(0, index, warped.clamp(-1, 1))
     return pictures, parameters
+
+
+def mirror(pictures: Tensor, rng: np.random.Generator, share: float) -> Tensor:
+    """(N, C, H, W) of which a share, drawn picture by picture, is flipped left to right."""
+    flips = torch.from_numpy(rng.random(len(pictures)) < share)
+    return torch.where(flips[:, None, None, None], pictures.flip(3), pictures)
+
+
+def colour(pictures: Tensor, rng: np.random.Generator, spread: float) -> Tensor:
+    """(N, 3, H, W) in [-1, 1]: brightness, contrast and saturation of each picture changed by up to `spread`; clamped."""
+    drawn = torch.from_numpy(rng.uniform(-spread, spread, (3, len(pictures), 1, 1, 1))).float()
+    brightness, contrast, saturation = drawn
+    grey = (pictures * pictures.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    pictures = grey + (1 + saturation) * (pictures - grey)
+    mean = grey.mean((2, 3), keepdim=True)
+    return (mean + (1 + contrast) * (pictures - mean) + brightness).clamp(-1, 1)
 
 
 def _matrix(x: float, y: float, scale: float, stretch: float, angle: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, warm-up, cosine decay, clipping, EMA, channels-last; bounded in time, resumable.
+"""The one training loop: AdamW, warm-up, cosine decay, clipping, moving averages; bounded in time, resumable, on many devices.
 
 The state is a function of (seed, step) and of what the checkpoint holds, so killing a run loses at most what came
 after its last checkpoint and changes nothing of what follows.
@@ -6,184 +6,183 @@ after its last checkpoint and changes nothing of what follows.
 
 from __future__ import annotations
 
-import copy
-import json
 import math
-import os
-import pickle
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from restauro.core.errors import OutputError, RecipeError
-from restauro.core.knobs import Knob, Knobbed
+from restauro.training import checkpoint
+from restauro.training.augment import colour, mirror
+from restauro.training.average import average, decay_at
+from restauro.training.checkpoint import State
 from restauro.training.data import Pictures
+from restauro.training.grid import save_grid
 from restauro.training.objective import Objective
-
-STATE = "state.pt"
-LOG = "log.jsonl"
-
-
-class Run(Knobbed, frozen=True, kw_only=True):
-    """How long and how fast."""
-
-    minutes: Annotated[float, Knob("stop after so many minutes of training, all slices together", ge=0)] = 60.0
-    steps: Annotated[int, Knob("stop after so many steps instead of minutes; 0: by minutes", ge=0)] = 0
-    batch: Annotated[int, Knob("pictures in a step", ge=1, le=4096)] = 16
-    rate: Annotated[float, Knob("largest learning rate", ge=0, le=1)] = 4e-4
-    warm_up: Annotated[int, Knob("steps until the rate is reached", ge=0)] = 100
-    ema: Annotated[float, Knob("decay of the weights' moving average", ge=0, le=1)] = 0.999
-    clip: Annotated[float, Knob("largest norm of the gradient", ge=0)] = 1.0
-    seed: Annotated[int, Knob("seed of all draws", ge=0)] = 0
-    save_every: Annotated[float, Knob("minutes between checkpoints", ge=0)] = 5.0
-    slice_minutes: Annotated[float, Knob("end this process after so many minutes, to be resumed; 0: never", ge=0)] = 0.0
-
-
-@dataclass
-class Progress:
-    """One step's news; `scores` only when they were measured."""
-
-    step: int
-    seconds: float
-    share: float
-    loss: float
-    pictures_per_second: float
-    scores: dict[str, float] | None = None
-
-
-@dataclass
-class State:
-    """All that a run is."""
-
-    network: nn.Module
-    ema: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    seconds: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        names = ("network", "ema", "optimizer")
-        return {**{name: getattr(self, name).state_dict() for name in names}, "step": self.step, "seconds": self.seconds}
-
-    def load(self, path: Path) -> None:
-        stored = torch.load(path, weights_only=True, map_location="cpu")
-        for name in ("network", "ema", "optimizer"):
-            getattr(self, name).load_state_dict(stored[name])
-        self.step, self.seconds = stored["step"], stored["seconds"]
+from restauro.training.parted import Parted
+from restauro.training.place import chosen, in_words, place
+from restauro.training.ranks import Ranks, joined
+from restauro.training.run import Progress, Run
 
 
 def train(
     objective: Objective, data: Pictures, held: Pictures, run: Run, out: Path, *, resume: bool = False
 ) -> Iterator[Progress]:
-    """Train in the folder `out`; yields after every step. The EMA network is in its `state.pt` (see `finished`).
+    """Train in the folder `out`; yields after every step. The moving averages are in its checkpoint (see `finished`).
 
-    Raises RecipeError when `out` holds a run already and `resume` is False; OutputError when it cannot be written.
+    Raises RecipeError when `out` holds a run already and `resume` is False; OutputError when it cannot be written. Under
+    torchrun every process calls it with the same arguments; the first one writes.
     """
-    state = _start(objective, data, run, out, resume)
-    began, saved, losses = time.monotonic(), time.monotonic(), []
-    before = state.seconds
-    weights = objective.weights(data)
-    share = weights / weights.sum()
-    while not _done(run, state):
-        rng = np.random.default_rng([run.seed, state.step])
-        torch.manual_seed(int(np.random.SeedSequence([run.seed, state.step, 1]).generate_state(1)[0]))  # dropout's draws
-        index = rng.choice(len(data), run.batch, p=share)
-        loss = objective.loss(state.network, data.batch(index), index, data, rng)
-        _update(state, loss, run)
-        losses.append(float(loss.detach()))
-        state.step += 1
-        now = time.monotonic()
-        state.seconds = before + now - began
-        news = Progress(
-            state.step, state.seconds, _share(run, state), float(np.mean(losses[-100:])), state.step * run.batch / state.seconds
-        )
-        sliced = 0 < run.slice_minutes * 60 <= now - began
-        if now - saved >= run.save_every * 60 or _done(run, state) or sliced:
-            with torch.no_grad():
-                news.scores = objective.scores(state.ema.eval(), held)
-            _save(state, out, news)
-            saved = time.monotonic()
-        yield news
-        if sliced:
-            return
+    with joined() as ranks:
+        state = _start(objective, data, run, out, resume, ranks)
+        weights = objective.weights(data)
+        share = weights / weights.sum()
+        began, before, saved, pictured = time.monotonic(), state.seconds, state.seconds, state.seconds
+        while not _done(run, state):
+            state.recent = [*state.recent, _step(state, objective, data, share, run, ranks)][-run.log_every :]
+            state.step += 1
+            state.seconds = ranks.agreed(before + time.monotonic() - began)
+            news = _news(state, run)
+            if ranks.first and (state.step % run.log_every == 0 or news.share >= 1):
+                state.unsaved.append({"step": state.step, "seconds": round(state.seconds, 1), "loss": news.loss})
+            sliced = 0 < run.slice_minutes * 60 <= state.seconds - before
+            if state.seconds - saved >= run.save_every * 60 or news.share >= 1 or sliced:
+                if ranks.first:
+                    _judge(state, objective, held, news)
+                    state.save(out, run)
+                saved = state.seconds
+                if run.samples_every and (state.seconds - pictured >= run.samples_every * 60 or news.share >= 1):
+                    pictured = state.seconds
+                    if ranks.first:
+                        save_grid(objective, state.ema, out / f"samples-{state.step}.png")
+            yield news
+            if sliced:
+                return
 
 
-def finished(objective: Objective, data: Pictures, out: Path) -> tuple[nn.Module, int]:
-    """The EMA network of a run and its number of steps."""
+def finished(objective: Objective, data: Pictures, out: Path, which: str = "ema") -> tuple[nn.Module, int]:
+    """The moving average of a run ("ema" or "ema2"), on the CPU, and its number of steps."""
     network = objective.build(data)
-    stored = torch.load(out / STATE, weights_only=True, map_location="cpu")
-    network.load_state_dict(stored["ema"])
-    return network.eval(), int(stored["step"])
+    weights, told = checkpoint.averages(out)
+    network.load_state_dict(weights[which])
+    return network.eval(), told["step"]
 
 
-def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bool) -> State:
-    if (out / STATE).exists() and not resume:
+def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bool, ranks: Ranks) -> State:
+    if checkpoint.exists(out) and not resume:
         raise RecipeError(f"{out} holds a run already; go on with --resume, or name another folder with --out")
+    if run.batch % (ranks.world * run.accumulate):
+        parts = f"{ranks.world} devices x {run.accumulate} parts"
+        raise RecipeError(f"a batch of {run.batch} cannot be divided evenly among {parts}")
+    device, dtype = chosen(run)
     torch.manual_seed(run.seed)
     try:
-        fresh = objective.build(data)
+        network = objective.build(data).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     except ValueError as error:
         raise RecipeError(f"no such network: {error}") from None
-    network = fresh.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    ema = copy.deepcopy(network).requires_grad_(False)
-    state = State(network, ema, torch.optim.AdamW(network.parameters(), lr=run.rate, betas=(0.9, 0.99), weight_decay=0.01))
-    if resume and (out / STATE).exists():
-        try:
-            state.load(out / STATE)
-        except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise RecipeError(f"{out / STATE} cannot be resumed: it is damaged, or of another network ({reason})") from None
+    state = State.new(network, run)
+    for module in (state.network, state.ema, state.ema2):
+        if module is not None:
+            _place(objective, module, device, dtype, run.compile and module is state.network)
+    if resume and checkpoint.exists(out):
+        state.resume(out)
+    if (words := in_words(device, ranks.world)) not in state.machines:
+        state.machines.append(words)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot be made: {error.strerror}") from None
+    if ranks.first:
+        Parted(out / checkpoint.STATE).clean()
     return state
 
 
-def _share(run: Run, state: State) -> float:
-    """How much of the budget is spent, 0..1: by steps when they are given, by minutes otherwise."""
-    return min(1.0, state.step / run.steps if run.steps else state.seconds / (run.minutes * 60 or 1e-9))
+def _place(objective: Objective, module: nn.Module, device: torch.device, dtype: torch.dtype, compiled: bool) -> None:
+    """What is shipped may be called by itself, too: an embedder without its classifier."""
+    place(module, device, dtype, compiled=compiled)
+    if (part := objective.shipped(module)) is not module:
+        place(part, device, dtype)
 
 
 def _done(run: Run, state: State) -> bool:
-    return _share(run, state) >= 1
+    return run.share(state.step, state.seconds) >= 1
 
 
-def _update(state: State, loss: torch.Tensor, run: Run) -> None:
-    rate = run.rate * min(1.0, (state.step + 1) / max(1, run.warm_up)) * 0.5 * (1 + math.cos(math.pi * _share(run, state)))
+def _step(state: State, objective: Objective, data: Pictures, share: np.ndarray, run: Run, ranks: Ranks) -> float:
+    """One update of the weights; the loss, as the mean of all devices and parts."""
+    rng = np.random.default_rng([run.seed, state.step])
+    index = rng.choice(len(data), run.batch, p=share)
+    parts = np.split(index, ranks.world * run.accumulate)
+    state.optimizer.zero_grad(set_to_none=True)
+    mine = range(ranks.rank * run.accumulate, (ranks.rank + 1) * run.accumulate)
+    losses = []
+    for part in mine:
+        loss = _loss(state, objective, data, parts[part], rng if len(parts) == 1 else None, run, part)
+        (loss / len(mine)).backward()
+        losses.append(loss.detach().cpu().double())
+    mean = torch.stack(losses).mean()
+    ranks.average([mean, *_gradients(state.network, ranks), *state.network.buffers()])
+    _update(state, run)
+    return float(mean)
+
+
+def _gradients(network: nn.Module, ranks: Ranks) -> Iterator[Tensor]:
+    """All that there are; with several devices zeros for what one of them has not used, since another may have."""
+    for parameter in network.parameters():
+        if parameter.grad is None and parameter.requires_grad and ranks.world > 1:
+            parameter.grad = torch.zeros_like(parameter)
+        if parameter.grad is not None:
+            yield parameter.grad
+
+
+def _loss(
+    state: State, objective: Objective, data: Pictures, index: np.ndarray, rng: np.random.Generator | None, run: Run, part: int
+) -> Tensor:
+    """Of one part of a batch. Its draws depend on (seed, step, part): two devices do what one does in two parts."""
+    rng = rng or np.random.default_rng([run.seed, state.step, 2, part])
+    seed = np.random.SeedSequence([run.seed, state.step, 1, *([part] if part else [])])
+    torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's draws
+    pictures = data.batch(index, rng)
+    if run.flip:
+        pictures = mirror(pictures, rng, run.flip)
+    if run.colour:
+        pictures = colour(pictures, rng, run.colour)
+    return objective.loss(state.network, pictures, index, data, rng)
+
+
+def _update(state: State, run: Run) -> None:
+    rate = run.rate_at(state.step + 1 - state.fresh, run.share(state.step, state.seconds))
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), run.clip)
     if torch.isfinite(norm):  # one bad batch must not end a night's training
         state.optimizer.step()
-    decay = min(run.ema, (1 + state.step) / (10 + state.step))
-    with torch.no_grad():
-        for average, value in zip(state.ema.state_dict().values(), state.network.state_dict().values(), strict=True):
-            if average.dtype.is_floating_point:
-                average.lerp_(value, 1 - decay)
-            else:
-                average.copy_(value)
+    average(state.ema, state.network, decay_at(state.step, run.ema))
+    if state.ema2 is not None:
+        average(state.ema2, state.network, decay_at(state.step, run.ema2))
 
 
-def _save(state: State, out: Path, news: Progress) -> None:
-    """Beside its place, then renamed: a kill at any moment leaves the older or the newer checkpoint, whole."""
-    part = out / f"{STATE}.part"
-    try:
-        torch.save(state.to_dict(), part)
-        os.replace(part, out / STATE)
-        with (out / LOG).open("a") as log:
-            log.write(
-                json.dumps({"step": news.step, "seconds": round(news.seconds, 1), "loss": news.loss, **(news.scores or {})})
-                + "\n"
-            )
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{out / STATE}: checkpoint could not be written ({error}); the previous one is intact") from None
+def _news(state: State, run: Run) -> Progress:
+    share = run.share(state.step, state.seconds)
+    return Progress(
+        step=state.step,
+        seconds=state.seconds,
+        share=share,
+        loss=math.fsum(state.recent) / len(state.recent),
+        pictures_per_second=state.step * run.batch / max(state.seconds, 1e-9),
+        remaining=run.remaining(state.step, state.seconds),
+        rate=state.optimizer.param_groups[0]["lr"],
+    )
+
+
+@torch.no_grad()
+def _judge(state: State, objective: Objective, held: Pictures, news: Progress) -> None:
+    """Scores of the moving average, into the news and into the log."""
+    news.scores = objective.scores(state.ema.eval(), held)
+    if not state.unsaved or state.unsaved[-1]["step"] != state.step:
+        state.unsaved.append({"step": state.step, "seconds": round(state.seconds, 1)})
+    state.unsaved[-1].update(news.scores)

@@ -15,7 +15,14 @@ class Objective(Protocol):
     """What is trained, and towards what. The loop knows nothing else.
 
     All randomness comes from the generators handed in: the loop seeds them from (seed, step), so that a resumed run
-    draws what an uninterrupted one would have drawn.
+    draws what an uninterrupted one would have drawn. What a loss learns on the way (a sampler of noise levels) are buffers
+    of the network that is built: they are stored with it, and `shipped` leaves them behind.
+
+    Tensors are made on the CPU; the network takes and gives them, wherever it computes itself (place.py).
+
+    Two further names are optional. `samples(network)` returns pictures (N, 3, H, W) in [-1, 1], the same draws every time, which
+    the loop lays out as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving average is
+    chosen, is better the lower it is.
     """
 
     def build(self, data: Pictures) -> nn.Module:
@@ -31,7 +38,7 @@ class Objective(Protocol):
         ...
 
     def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
-        """Figures on held-out pictures, the same draws every time."""
+        """Figures on held-out pictures, the same draws every time; the first one decides between two moving averages."""
         ...
 
     def shipped(self, network: nn.Module) -> nn.Module:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from restauro.training import checkpoint
 from restauro.training.data import Pictures
-from restauro.training.loop import Run, finished
+from restauro.training.loop import finished
 from restauro.training.objective import Objective
+from restauro.training.run import Run
 from restauro.weights.passports import Passport
 from restauro.weights.store import save
 
@@ -29,26 +31,33 @@ def ship(
 ) -> Passport:
     """Write NAME.safetensors (float16, the moving average) and NAME.json into `folder`, scored on the held-out pictures.
 
-    about: the training pictures in words. The scores are those of the float16 weights that are written.
+    about: the training pictures in words. The scores are those of the float16 weights that are written; of two moving averages
+    it is the one with the better first score (Karras et al. 2024, 2312.02696: the best length is known afterwards only).
     """
-    network, steps = finished(objective, data, out)
-    with torch.no_grad():
-        for tensor in network.state_dict().values():
-            if tensor.dtype.is_floating_point:
-                tensor.copy_(tensor.half().float())
-        scores = objective.scores(network, held)
-    facts = {"size": int(data.pixels.shape[-1]), **objective.passport()}
+    names, told = checkpoint.averages(out)
+    networks = {which: finished(objective, data, out, which)[0] for which in names}
+    scores = {which: _scores(objective, network, held) for which, network in networks.items()}
+    sign = -1 if getattr(objective, "better", "higher") == "lower" else 1
+    best = max(scores, key=lambda which: sign * next(iter(scores[which].values()), 0.0))
+    network = networks[best]
+    facts = {"size": data.size, "face_template": "restauro128", **objective.passport()}
     passport = Passport(
         name=name,
-        face_template="restauro128",
         training_data=about,
-        pictures_seen=steps * run.batch,
-        device=f"CPU, {platform.machine()}, {torch.get_num_threads()} thread"
-        if not torch.cuda.is_available()
-        else torch.cuda.get_device_name(),
+        pictures_seen=told["step"] * run.batch,
+        device="; ".join(told["machines"]),
         licence=licence,
-        scores={key: round(value, 4) for key, value in scores.items()},
+        scores={key: round(value, 4) for key, value in scores[best].items()},
         command=command,
         **facts,
     )
     return save(objective.shipped(network).state_dict(), passport, folder)
+
+
+@torch.no_grad()
+def _scores(objective: Objective, network: nn.Module, held: Pictures) -> dict[str, float]:
+    """Of the weights as float16 keeps them."""
+    for tensor in network.state_dict().values():
+        if tensor.dtype.is_floating_point:
+            tensor.copy_(tensor.half().float())
+    return objective.scores(network, held)
