@@ -13,10 +13,12 @@ from restauro.diffusion.contract import Unguided
 from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.samplers.ancestral import Ancestral
 from restauro.diffusion.schedule import NoiseSchedule
+from restauro.evaluation.metrics import psnr, ssim
 from restauro.networks.sr3 import Sr3UNet, attention_at, sr3_arguments
 from restauro.systems.sr3.losses import levels_within, noise_loss, noised
+from restauro.systems.sr3.pairs import to_levels, to_tensor, triplet
 from restauro.systems.sr3.published import published, trace
-from tests.goldens.runner import Case, close, fill, handles
+from tests.goldens.runner import Case, close, exact, fill, handles
 from tests.goldens.upstream import schedule, states, stored, walked
 
 F32 = {"abs": 2e-5, "rel": 2e-5}
@@ -139,3 +141,27 @@ def paper_sampling(case: Case) -> None:
     denoiser = published(NetworkDenoiser(network, ours, tuple(x.shape[1:]), told="gamma"), "paper")  # type: ignore[arg-type]
     steps = walked(Ancestral().steps(denoiser, case.tensor("y_T"), Unguided(), stored(case.tensor("z"), -1)))
     close(states(steps), case["states"], rel=1e-9, abs=1e-9)
+
+
+@handles("ddpm_sr3", "sr3_data_pipeline")
+def data_pipeline(case: Case) -> None:
+    for i, config in enumerate(case.config["cases"]):
+        small, large = config["sizes"]
+        height, width = config["in_hw"]
+        found = triplet(case[f"in_{i}"], small, large)
+        tensors = {"hr": to_tensor(found.large), "sr": to_tensor(found.enlarged)}
+        uncut = {"uncut": large == width != height}
+        exact(found.small, case[f"lr_{i}"], f"lr {i}")
+        exact(found.enlarged, case[f"sr_{i}"], f"sr {i}")
+        if case.offered(f"hr_{i}", uncut):
+            exact(found.large, case[f"hr_{i}"], f"hr {i}")
+        for name, tensor in tensors.items():
+            if case.offered(f"{name}_tensor_{i}", uncut):
+                close(tensor, case[f"{name}_tensor_{i}"], **F32, what=f"{name} {i}")
+        if f"psnr_{i}" in case:
+            shown, wanted = (tensors[name][None].double() for name in ("sr", "hr"))
+            shown, wanted = ((one * 127.5).round() / 127.5 for one in (shown + 1, wanted + 1))
+            close(psnr(shown, wanted)[0], case[f"psnr_{i}"], rel=1e-9, what=f"psnr {i}")
+            close(ssim(shown, wanted)[0], case[f"ssim_{i}"], rel=1e-9, what=f"ssim {i}")
+    exact(to_levels(case.tensor("t2i_in")), case["t2i_out"], "one")
+    exact(to_levels(case.tensor("t2i_grid_in")), case["t2i_grid_out"], "grid")

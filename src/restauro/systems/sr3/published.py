@@ -27,7 +27,7 @@ def published(denoiser: NetworkDenoiser, rule: Literal["paper", "repository"]) -
 
 
 def trace(denoiser: NetworkDenoiser, first: Tensor, start: Tensor, noise: Noise) -> Iterator[Tensor]:
-    """What the repository's loop keeps, (N, C, H, W) each: `first`, then the state after every k-th step, the last one among them.
+    """What the repository's loop keeps, (N, C, H, W) each: `first`, then the state after every k-th step, the last among them.
 
     first: the condition; without one, the noise `start`. k = 1 | (T // 10), bit by bit, so that k is odd. Without a trace the
     repository returns the last picture of the batch alone; here the last of these is the whole batch.
