@@ -108,6 +108,19 @@ def test_degrade(run: Run, portraits: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_degrade_shows_all(run: Run, portraits: Path, tmp_path: Path) -> None:
+    """One sheet; of a chain that chooses among links only what it chose is told."""
+    done = run("degrade", portraits / "sharp.png", "--all", "-o", tmp_path / "all.png")
+    assert done.code == 0 and "all.png" in done.out
+    with Image.open(tmp_path / "all.png") as sheet:
+        assert min(sheet.size) > 6 * 256 - 1
+    assert "--all shows every chain" in run("degrade", "a.png", "--all", "--chain", "holes").err
+    told = run("degrade", portraits / "sharp.png", "--chain", "blur:p=0+jpeg:p=1,low=7,high=7", "-o", tmp_path / "p.png").out
+    assert "jpeg quality=7" in told and "blur" not in told and "one-of" not in told
+    listed = run("degradations", "list").out
+    assert "real-esrgan" in listed and "motion-blur" in listed
+
+
 def test_sample(run: Run, tmp_path: Path) -> None:
     done = run("sample", "-n", "3", "--steps", "1", "-o", tmp_path / "sheet.png")
     assert done.code == 0 and "3 pictures" in done.out
