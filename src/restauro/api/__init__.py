@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from restauro.api.drawing import degrade, sample
-from restauro.api.evaluation import Evaluation, evaluate
-from restauro.api.inspection import Inspection, inspect
-from restauro.api.result import Result
-from restauro.api.several import spread_of, variants
-from restauro.api.tasks import colorize, enhance, inpaint, make_recipe, old_photo, recipe_of, replay, restore, run, runs, upscale
-from restauro.api.training import ship, train
-from restauro.core.recipe import Recipe
-from restauro.photo.read import read
-from restauro.systems._report import FaceReport, Report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restauro.api.drawing import degrade, sample
+    from restauro.api.evaluation import Evaluation, evaluate
+    from restauro.api.inspection import Inspection, inspect
+    from restauro.api.interpolation import interpolate
+    from restauro.api.result import Result
+    from restauro.api.several import spread_of, variants
+    from restauro.api.tasks import (
+        colorize,
+        enhance,
+        inpaint,
+        make_recipe,
+        old_photo,
+        recipe_of,
+        replay,
+        restore,
+        run,
+        runs,
+        upscale,
+    )
+    from restauro.api.training import ship, train
+    from restauro.core.recipe import Recipe
+    from restauro.photo.read import read
+    from restauro.systems._report import FaceReport, Report
 
 __all__ = [
     "Evaluation",
@@ -26,6 +43,7 @@ __all__ = [
     "evaluate",
     "inpaint",
     "inspect",
+    "interpolate",
     "make_recipe",
     "old_photo",
     "read",
@@ -41,3 +59,30 @@ __all__ = [
     "upscale",
     "variants",
 ]
+
+_HOMES = {
+    "restauro.api.drawing": "degrade sample",
+    "restauro.api.evaluation": "Evaluation evaluate",
+    "restauro.api.inspection": "Inspection inspect",
+    "restauro.api.interpolation": "interpolate",
+    "restauro.api.result": "Result",
+    "restauro.api.several": "spread_of variants",
+    "restauro.api.tasks": "colorize enhance inpaint make_recipe old_photo recipe_of replay restore run runs upscale",
+    "restauro.api.training": "ship train",
+    "restauro.core.recipe": "Recipe",
+    "restauro.photo.read": "read",
+    "restauro.systems._report": "FaceReport Report",
+}
+"""Where the names are at home: a module is imported when one of its names is asked for. Training needs no photo library."""
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names.split():
+            value = globals()[name] = getattr(import_module(home), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Annotated
 
-import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from restauro.core.knobs import Knob
@@ -29,6 +30,7 @@ class Jpeg(Degradation, frozen=True, kw_only=True):
 
     def _one(self, picture: Tensor, quality: int) -> Tensor:
         levels = ((picture.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
-        _, code = cv2.imencode(".jpg", levels.permute(1, 2, 0).numpy()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))[:, :, ::-1]
-        return torch.from_numpy(np.ascontiguousarray(decoded)).permute(2, 0, 1).to(picture) / 127.5 - 1
+        code = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(levels.permute(1, 2, 0).numpy())).save(code, "JPEG", quality=quality)
+        with Image.open(code) as decoded:
+            return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).to(picture) / 127.5 - 1
