@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from restauro.core.errors import RecipeError
+from restauro.core.recipe import visits
 from restauro.diffusion.betas import KINDS
 from restauro.diffusion.schedule import NoiseSchedule
 
@@ -149,3 +150,29 @@ def test_noise_alone_at_the_end() -> None:
     torch.testing.assert_close(schedule.noise_from_clean(schedule.q_sample(clean, 9, noise), 9, clean), noise)
     with pytest.raises(RecipeError, match="noise alone"):
         schedule.respace("karras:4")
+
+
+SR3 = NoiseSchedule.named("sr3-linear")
+
+
+@pytest.mark.parametrize("how", ["sr3-linear:5", "sr3-linear:100", "ho-quad:20", "ho-warmup10:30", "cosine:20", "ho-jsd:10"])
+def test_a_shorter_schedule_ends_in_noise_and_only_there(how: str) -> None:
+    """SR3's complaint 6: with the same ends, 100 steps leave 0.6 of the picture's power."""
+    short = SR3.respace(how)
+    assert len(short) == int(how.rpartition(":")[2])
+    assert short.alphas_cumprod[-1] == pytest.approx(SR3.alphas_cumprod[-1], rel=1e-3)
+    assert (np.diff(short.original_index) > 0).all() and short.original_steps == 2000
+
+
+def test_a_shorter_schedule_of_given_ends() -> None:
+    short, betas = SR3.respace("ho-linear:20@1e-5..0.6"), np.linspace(1e-5, 0.6, 20)
+    np.testing.assert_allclose(short.betas, betas, rtol=1e-9)
+    np.testing.assert_allclose(short.level(np.arange(20).astype(float)), np.sqrt(np.cumprod(1 - betas)))
+    with pytest.raises(RecipeError, match="61 of the picture"):
+        SR3.respace("ho-linear:100@1e-6..1e-2")
+    with pytest.raises(RecipeError, match="noisier than any"):
+        SR3.respace("ho-linear:20@1e-6..0.99")
+    with pytest.raises(RecipeError, match="written as in"):
+        SR3.respace("ho-linear:20@0.6")
+    assert NoiseSchedule.named("ho-linear@1e-5..0.6", 20).betas == pytest.approx(betas)
+    assert visits("sr3-linear:20@1e-5..0.6") == 20 and visits("karras:10@0.6") == 10 and visits("10,15,20") == 45

@@ -48,8 +48,8 @@ class Published(Knobbed, frozen=True, kw_only=True):
 
 
 def visits(respacing: str) -> int:
-    """How many timesteps a respacing like "ddpm100", "10,15,20" or "karras:10@0.6" visits."""
-    return sum(int(count) for count in re.findall(r"\d+", respacing.partition("@")[0]))
+    """How many timesteps a respacing like "ddpm100", "10,15,20", "karras:10@0.6" or "sr3-linear:20" visits."""
+    return sum(int(count) for count in re.findall(r"\d+", respacing.partition("@")[0].rpartition(":")[2]))
 
 
 class Recipe(Knobbed, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@
 "leading:10", "linspace:10", "trailing:10"  diffusers' three
 "logsnr:10", "karras:10"  even in log-SNR; Karras et al. 2022, equation (5), rho = 7. Between the training steps
 "karras:10@0.6"  any of them below the noise level sigma = 0.6
+"ho-linear:20@1e-5..0.6"  the noise levels of a new, shorter schedule of betas from 1e-5 to 0.6 (betas.py has the kinds), as for
+    networks that are told the level; without ends, customary ones, enlarged until it ends as noisy as the whole
 """
 
 from __future__ import annotations
@@ -16,16 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restauro.core.errors import RecipeError
+from restauro.diffusion.betas import KINDS, betas_of
 
 if TYPE_CHECKING:
     from restauro.diffusion.schedule import NoiseSchedule
 
 KARRAS_RHO = 7.0
+NOISE = 1e-3
+"""Of the picture's power, the most that may be left where a walk starts from noise alone (SR3)."""
 
 
 def positions(schedule: NoiseSchedule, how: str) -> NDArray[np.float64]:
     """The visited positions on `schedule`, ascending; fractions lie between two of its steps. RecipeError if impossible."""
     rule, _, level = how.replace(" ", "").partition("@")
+    if (new := re.fullmatch(r"([a-z\d-]+):(\d+)", rule)) and new[1] in KINDS:
+        return _anew(schedule, new[1], int(new[2]), level, how)
     top = _top(schedule, level, how)
     if match := re.fullmatch(r"dd[ip]m(\d+)", rule):
         return _stride(int(top) + 1, int(match[1]), how)
@@ -35,6 +42,27 @@ def positions(schedule: NoiseSchedule, how: str) -> NDArray[np.float64]:
     if match is None or int(match[2]) < 1:
         raise RecipeError(f"{how!r} names no steps; try 'ddpm100', '50', '10,10,20', 'trailing:10' or 'karras:10'")
     return _spread(schedule, match[1], int(match[2]), top, how)
+
+
+def _anew(schedule: NoiseSchedule, kind: str, count: int, ends: str, how: str) -> NDArray[np.float64]:
+    """Where this schedule is as noisy as another with its own betas."""
+    usual, last = KINDS[kind], float(schedule.alphas_cumprod[-1])
+    if ends or usual.start is None or usual.end is None:
+        left = np.cumprod(1 - betas_of(f"{kind}@{ends}" if ends else kind, count))
+    else:
+        low, high = 0.0, 1 / usual.end
+        while high - low > 1e-9 * high:  # fewer steps need larger betas to end as noisy
+            scale = (low + high) / 2
+            left = np.cumprod(1 - betas_of(kind, count, scale * usual.start, scale * usual.end))
+            low, high = (scale, high) if left[-1] > last else (low, scale)
+    if left[-1] > max(NOISE, last):
+        raise RecipeError(
+            f"{how!r} ends with {left[-1]:.2g} of the picture still there, but starts from noise alone: raise the ends"
+        )
+    if (left < last).sum() > 1:
+        raise RecipeError(f"{how!r} has steps that are noisier than any this prior knows: lower the ends")
+    with np.errstate(divide="ignore"):
+        return schedule.t_of_sigma(np.sqrt((1 - left) / left))
 
 
 def _top(schedule: NoiseSchedule, level: str, how: str) -> float:
