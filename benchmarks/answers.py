@@ -24,6 +24,7 @@ from restauro.weights.store import available
 
 CACHE = Path(__file__).parent / "out" / "cache"
 BATCH = 10
+DECIDES = ("task", "faithful", "prior", "told", "restorer", "sampler", "steps", "start", "fidelity", "wants", "published", "seed")
 
 
 class Answer(NamedTuple):
@@ -40,9 +41,8 @@ def answer(recipe: Recipe, faces: Faces, *, keep: bool = False, fresh: bool = Fa
     their damage; not our own code, so after a change of the published rules ask for `fresh` ones.
     """
     path = CACHE / f"{faces.task}-{key(recipe, faces)}.npz"
-    if keep and not fresh and path.exists():
-        with np.load(path) as file:
-            return Answer(_pictures(file["levels"]), float(file["seconds"]))
+    if keep and not fresh and (found := kept(recipe, faces)):
+        return found
     began = time.perf_counter()
     rounded = levels(restored(recipe, faces))
     seconds = (time.perf_counter() - began) / len(faces.clean)
@@ -52,6 +52,15 @@ def answer(recipe: Recipe, faces: Faces, *, keep: bool = False, fresh: bool = Fa
         np.savez_compressed(part, levels=rounded, seconds=seconds)
         part.replace(path)
     return Answer(_pictures(rounded), seconds)
+
+
+def kept(recipe: Recipe, faces: Faces) -> Answer | None:
+    """What lies in the cache."""
+    path = CACHE / f"{faces.task}-{key(recipe, faces)}.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as file:
+        return Answer(_pictures(file["levels"]), float(file["seconds"]))
 
 
 def restored(recipe: Recipe, faces: Faces) -> Tensor:
@@ -80,8 +89,13 @@ def ours(task: str, steps: int) -> Recipe:
 
 
 def key(recipe: Recipe, faces: Faces) -> str:
-    """Changes with the recipe, with the weights it uses, with the faces and with their damage."""
-    digest = hashlib.sha256(json.dumps([recipe.to_json(), weights_of(recipe)]).encode())
+    """Changes with the recipe, with the weights it uses, with the faces and with their damage.
+
+    Not with what a recipe of a later version may say besides, as long as it says the usual.
+    """
+    plain, usual = msgspec.to_builtins(recipe), msgspec.to_builtins(Recipe())
+    told = {name: value for name, value in plain.items() if name in DECIDES or value != usual[name]}
+    digest = hashlib.sha256(json.dumps([told, weights_of(recipe)], sort_keys=True).encode())
     for picture in (faces.clean, faces.picture, faces.mask, faces.reference, faces.restored):
         digest.update(b"none" if picture is None else picture.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

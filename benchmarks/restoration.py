@@ -1,5 +1,7 @@
 """One table a task: what five tasks give, against what a user would otherwise pick. `python -m benchmarks.restoration`
 
+And one for each of three severities of blur, noise and compression, with what is claimed of it (severities.py).
+
 Rows: the input; the best classical method; the restorer alone; PGDiff as published at 100 calls, its s tuned, from pure
 noise and from the same warm start as ours; GDP and DDNM at 100 calls; ours at 4, 10 and 20 calls, and without showing
 the prior the damaged picture. Settings are chosen on the validation split (`--tune` writes them to tuned.json) and
@@ -18,13 +20,15 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
+from benchmarks import severities
 from benchmarks.answers import Answer, answer, ours, weights_of
+from benchmarks.comparing import Scores, beats, better, compared, frontier
 from benchmarks.faces import Faces, damaged
-from benchmarks.scores import UP, Judges, primary
+from benchmarks.scores import Judges, primary
 from benchmarks.tuning import HERE, TUNED, classical_answers, published, rivals, tune
 from restauro.core.recipe import Recipe, Want
 from restauro.evaluation.sheets import contact_sheet, save_sheet
-from restauro.evaluation.statistics import Interval, mean_interval, paired_difference
+from restauro.evaluation.statistics import mean_interval, paired_difference
 from restauro.evaluation.tables import Cell, Column, Table
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import ANEW, PUBLISHED, SEEN, baseline
@@ -37,12 +41,11 @@ SCORES = [
     Column("hole PSNR", "up", 2),
     Column("PSNR", "up", 2),
     Column("SSIM", "up", 3),
+    Column("MS-SSIM", "up", 3),
     Column("identity", "down", 3),
     Column("sharpness", "", 2),
 ]
 COLUMNS = [*SCORES, Column("calls", "", 0), Column("s/face", "", 2)]
-Scores = dict[str, dict[str, np.ndarray]]
-"""Row -> column -> one number a face."""
 
 
 def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
@@ -97,20 +100,39 @@ def bench(task: str, count: int, out: Path, fresh: bool) -> None:
     faces = damaged(task, "test", count)
     rows, judge = rows_of(task, tuned, faces, fresh), Judges(faces)
     scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
-    cells: list[tuple[str, list[Cell]]] = [
-        (name, [*_means(scores[name]), spent, made.seconds]) for name, (made, spent) in rows.items()
-    ]
     notes = [*compared(task, scores), frontier(scores)]
     if tuned["weights"] != short(weights_of(PUBLISHED[task])):
         notes.append("note: s was tuned with other weights")
-    table = Table(f"{task}: {len(faces.clean)} test faces, primary column {primary(task)}", COLUMNS, cells, "\n".join(notes))
+    show(task, f"{task}: {len(faces.clean)} test faces, primary column {primary(task)}", faces, rows, scores, notes, out)
+
+
+def bench_severity(severity: str, count: int, out: Path) -> None:
+    """The same for one severity of the task `restore`, with what is claimed."""
+    faces = severities.faces_of(severity, "test", count)
+    dear = {
+        name: one for name, one in recipes_of("restore", json.loads(TUNED.read_text())["restore"]).items() if one.steps >= 100
+    }
+    rows, judge = severities.rows_of(severity, faces, dear if severity == "mild" else {}), Judges(faces)
+    scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
+    title = f"restore, {severity} damage ({severities.SEVERITIES[severity]}): {count} test faces; MS-SSIM has four scales"
+    show(f"restore-{severity}", title, faces, rows, scores, severities.notes(severity, scores), out)
+
+
+def show(
+    name: str, title: str, faces: Faces, rows: dict[str, tuple[Answer, int]], scores: Scores, notes: list[str], out: Path
+) -> None:
+    """Print a table; write it, every face's scores and the contact sheet as restoration-NAME."""
+    cells: list[tuple[str, list[Cell]]] = [
+        (row, [*_means(scores[row]), spent, made.seconds]) for row, (made, spent) in rows.items()
+    ]
+    table = Table(title, COLUMNS, cells, "\n".join(notes))
     print(table.text(), flush=True)
     out.mkdir(parents=True, exist_ok=True)
-    table.save(out / f"restoration-{task}.json")
-    table.save(out / f"restoration-{task}.md")
-    plain = {name: {title: values.tolist() for title, values in columns.items()} for name, columns in scores.items()}
-    (out / f"restoration-{task}-scores.json").write_text(json.dumps(plain))
-    sheet(faces, {name: made.pictures for name, (made, _) in rows.items()}, table.title, out / f"restoration-{task}.png")
+    table.save(out / f"restoration-{name}.json")
+    table.save(out / f"restoration-{name}.md")
+    plain = {row: {column: values.tolist() for column, values in columns.items()} for row, columns in scores.items()}
+    (out / f"restoration-{name}-scores.json").write_text(json.dumps(plain))
+    sheet(faces, {row: made.pictures for row, (made, _) in rows.items()}, title, out / f"restoration-{name}.png")
 
 
 def sheet(faces: Faces, rows: dict[str, Tensor], title: str, path: Path) -> None:
@@ -118,45 +140,6 @@ def sheet(faces: Faces, rows: dict[str, Tensor], title: str, path: Path) -> None
     shown = np.linspace(0, len(faces.clean) - 1, min(len(faces.clean), 8)).astype(int)
     pictures = [[one[i] for one in rows.values()] for i in shown]
     save_sheet(contact_sheet(pictures, list(rows), cell=144, heading=title), path)
-
-
-def compared(task: str, scores: Scores) -> list[str]:
-    """The paired differences that decide whether ours is better, in which column, and what its parts are worth."""
-    column, theirs = primary(task), better(task, scores)
-    pairs = [("ours 10", name) for name in (theirs, *(n for n in scores if not n.startswith("ours") and n != theirs))]
-    pairs += [("ours 4", "ours 10"), ("ours 20", "ours 10")]
-    pairs += [(name, "ours 10") for name in scores if name.startswith("ours 10, ")]
-    lines = [f"{a} - {b}, {column}: {_said(paired_difference(scores[a][column], scores[b][column]))}" for a, b in pairs]
-    wins = beats(column, paired_difference(scores["ours 10"][column], scores[theirs][column]))
-    lines.insert(1, f"ours 10 beats {theirs} (the better of the published two) beyond doubt: {'yes' if wins else 'no'}")
-    judged = ["input", *(name for name in scores if name in ("restorer alone", "ours 10, no reference", theirs))]
-    lines += [
-        f"ours 10 - {b}, identity distance: {_said(paired_difference(scores['ours 10']['identity'], scores[b]['identity']))}"
-        for b in judged
-    ]
-    return lines
-
-
-def better(task: str, scores: Scores) -> str:
-    """Of the two published rows the one that is better in the task's column."""
-    sign = -1 if primary(task) in UP else 1
-    return min((n for n in scores if n.startswith("published")), key=lambda n: sign * float(scores[n][primary(task)].mean()))
-
-
-def beats(column: str, difference: Interval) -> bool:
-    return difference.low > 0 if column in UP else difference.high < 0
-
-
-def frontier(scores: Scores) -> str:
-    """Which side of the PSNR-sharpness trade is the weaker one of ours."""
-    others = [n for n in scores if n.endswith(("noise", "start", "100")) or n == "restorer alone"]
-    best_psnr = max(others, key=lambda n: float(scores[n]["PSNR"].mean()))
-    best_sharp = min(others, key=lambda n: abs(float(scores[n]["sharpness"].mean()) - 1))
-    gap = float(scores["ours 10"]["PSNR"].mean() - scores[best_psnr]["PSNR"].mean())
-    sharp = float(scores["ours 10"]["sharpness"].mean()), float(scores[best_sharp]["sharpness"].mean())
-    return (
-        f"PSNR {gap:+.2f} dB to {best_psnr}; sharpness {sharp[0]:.2f}, nearest to 1 of the others {sharp[1]:.2f} ({best_sharp})"
-    )
 
 
 def summary(out: Path) -> Table:
@@ -189,10 +172,6 @@ def _means(scores: dict[str, np.ndarray]) -> list[Cell]:
     return [mean_interval(scores[c.title]) if c.title in scores else None for c in SCORES]
 
 
-def _said(interval: Interval) -> str:
-    return f"{interval.mean:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
-
-
 def short(weights: dict[str, str]) -> dict[str, str]:
     return {name: sha256[:12] for name, sha256 in weights.items()}
 
@@ -200,17 +179,28 @@ def short(weights: dict[str, str]) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=50, help="test faces (validation faces with --tune)")
-    parser.add_argument("--tasks", nargs="+", default=list(PUBLISHED), choices=list(PUBLISHED))
+    parser.add_argument("--tasks", nargs="*", choices=list(PUBLISHED), help="default: all, unless --severities is given")
+    parser.add_argument(
+        "--severities", nargs="*", choices=list(severities.SEVERITIES), help="default: all, unless --tasks is given"
+    )
     parser.add_argument("--tune", action="store_true", help="choose settings on the validation split instead")
     parser.add_argument("--fresh", action="store_true", help="take nothing from the cache")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="where tables and contact sheets go")
     args = parser.parse_args()
-    for task in args.tasks:
+    everything = args.tasks is None and args.severities is None
+    tasks = list(PUBLISHED) if everything or args.tasks == [] else args.tasks or []
+    grades = list(severities.SEVERITIES) if everything or args.severities == [] else args.severities or []
+    for task in tasks:
         if args.tune:
             tune(task, args.faces, args.fresh)
         else:
             bench(task, args.faces, args.out, args.fresh)
-    if not args.tune:
+    if args.tune and grades:
+        severities.tune(args.faces)
+        return
+    for severity in grades:
+        bench_severity(severity, args.faces, args.out)
+    if tasks and not args.tune:
         table = summary(args.out)
         print(table.text())
         table.save(args.out / "restoration.md")

@@ -8,11 +8,11 @@ from torch import Tensor
 from benchmarks.faces import SHARED, Faces
 from benchmarks.judge import identity_judge
 from restauro.evaluation.lpips import lpips
-from restauro.evaluation.metrics import masked_psnr, psnr, sharpness, ssim
+from restauro.evaluation.metrics import masked_psnr, ms_ssim, psnr, sharpness, ssim
 
 PRIMARY = {"inpaint": "hole PSNR"}
 """The column that decides a task; LPIPS for the others."""
-UP = ("hole PSNR", "PSNR", "SSIM")
+UP = ("hole PSNR", "PSNR", "SSIM", "MS-SSIM")
 """Columns of which more is better."""
 
 
@@ -21,7 +21,7 @@ def primary(task: str) -> str:
 
 
 class Judges:
-    """Scores answers to these faces: LPIPS-Alex, PSNR, SSIM, dlib's identity distance, sharpness; (N,) each."""
+    """Scores answers to these faces: LPIPS-Alex, PSNR, SSIM, MS-SSIM (four scales), dlib's identity distance, sharpness."""
 
     def __init__(self, faces: Faces) -> None:
         self.faces = faces
@@ -35,6 +35,7 @@ class Judges:
             "LPIPS": self.lpips(answer, clean).numpy(),
             "PSNR": psnr(answer, clean).numpy(),
             "SSIM": ssim(answer, clean).numpy(),
+            "MS-SSIM": ms_ssim(answer, clean).numpy(),
             "identity": self.identity(answer),
             "sharpness": sharpness(answer, clean).numpy(),
         }

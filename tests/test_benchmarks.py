@@ -3,13 +3,17 @@
 from dataclasses import replace
 
 import msgspec
+import numpy as np
+import pytest
 import torch
 
-from benchmarks.answers import key
+from benchmarks.answers import DECIDES, key
 from benchmarks.faces import Faces, damaged
+from benchmarks.severities import Claim, claims
 from benchmarks.tune_ours import laid_over, settings
 from benchmarks.tuning import lowest, published
-from restauro.core.recipe import Want
+from restauro.core.recipe import Recipe, Want
+from restauro.evaluation.statistics import Interval
 from restauro.systems.pgdiff.recipe import TASKS
 from tests.shared import needs_shared
 
@@ -45,6 +49,39 @@ def test_a_setting_is_laid_over_a_recipe() -> None:
     grid = {"start": [0.1, 0.2, 0.3], "rho": [5, 7]}
     assert list(settings(grid, 0, 0))[:2] == [{}, {"start": 0.1, "rho": 5}]
     assert len(list(settings(grid, 4, 0))) == 5
+
+
+def test_the_cache_outlives_a_recipe_that_learns_more_words() -> None:
+    grey = torch.zeros(2, 3, 8, 8)
+    faces, recipe = Faces("restore", grey, grey), TASKS["restore"]
+    words = [name for name in Recipe.__struct_fields__ if name not in DECIDES]
+    assert "upscale" in words and not {"start", "prior"} & set(words)
+    assert key(msgspec.structs.replace(recipe, upscale=2), faces) != key(recipe, faces)
+    assert set(DECIDES) <= set(Recipe.__struct_fields__)
+
+
+def test_a_claim_says_how_sure_it_is() -> None:
+    def verdict(mean: float, low: float, high: float, bound: float, least: bool) -> str:
+        return Claim("x", Interval(mean, low, high, 9), bound, least).verdict
+
+    assert verdict(2.0, 1.6, 2.2, 1.5, True) == "yes, beyond doubt"
+    assert verdict(2.0, 1.4, 2.2, 1.5, True) == "yes on average, not beyond doubt"
+    assert verdict(1.4, 1.3, 1.6, 1.5, True) == "no"
+    assert verdict(-0.1, -0.2, -0.01, 0.0, False) == "yes, beyond doubt"
+    assert verdict(0.005, -0.01, 0.02, 0.01, False) == "yes on average, not beyond doubt"
+    assert verdict(0.02, 0.0, 0.04, 0.01, False) == "no"
+
+
+def test_claims_are_made_of_paired_scores() -> None:
+    rng, rows = np.random.default_rng(0), ("input", "classical by PSNR: x", "restorer alone", "ours 10")
+    scores = {name: {column: rng.uniform(20, 34, 40) for column in ("LPIPS", "PSNR", "identity")} for name in rows}
+    mild, heavy = (claims(severity, scores) for severity in ("mild", "heavy"))
+    assert [claim.bound for claim in mild] == [0.0, -1.0, 0.0] and [claim.bound for claim in heavy[3:]] == [1.5, 0.7]
+    poor = scores["input"]["PSNR"] < 28
+    gain = (scores["restorer alone"]["PSNR"] - scores["input"]["PSNR"])[poor]
+    assert heavy[3].difference.mean == pytest.approx(gain.mean()) and heavy[3].difference.n == poor.sum() < 40
+    with_student = claims("mild", scores | {"student": scores["ours 10"]})
+    assert with_student[-1].difference[:3] == (0, 0, 0) and with_student[-1].bound == 0.01
 
 
 @needs_shared
