@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,38 +11,52 @@ from PIL import Image
 
 from restauro.core.device import choose_device
 from restauro.core.events import Event, Listener, silent
-from restauro.core.knobs import build
-from restauro.core.noise import PictureNoise
-from restauro.core.registry import SAMPLERS
 from restauro.degradations.chains import degrade as apply_chain
-from restauro.diffusion.contract import Sampler, Unguided
+from restauro.evaluation.sheets import picture_grid, to_image
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
-from restauro.systems._prior import prior as load_prior
+from restauro.systems.ddpm.draw import drawn
+from restauro.systems.ddpm.recipe import make_drawing
 from restauro.systems.pgdiff.faces import to_array, to_tensor
+
+BATCH = 16
+"""Pictures that are walked at once; the noise of each is its own, so that this changes nothing."""
+FRAMES = 60
+"""At most so many of an animation."""
 
 
 def sample(
     count: int = 16,
     *,
-    steps: int = 40,
+    steps: int | None = None,
     seed: int = 0,
     prior: str = "face-prior",
-    sampler: str = "dpmpp-2m",
+    sampler: str | None = None,
+    sampler_knobs: Mapping[str, Any] | None = None,
+    respacing: str | None = None,
+    faithful: bool = False,
     device: str = "auto",
     listener: Listener = silent,
+    watch: Callable[[Image.Image], None] | None = None,
 ) -> list[Image.Image]:
-    """Pictures drawn from a prior alone."""
-    where = choose_device(device)
-    denoiser = load_prior(prior, where)
-    schedule = denoiser.schedule.respace(f"karras:{steps}")
-    noise = PictureNoise(seed, range(count), denoiser.shape, where)
-    walk: Sampler = build(SAMPLERS.get(sampler), {})
-    x = noise(0)
-    for step in walk.steps(denoiser.on(schedule), x, Unguided(), noise):
-        x = step.x
-        listener(Event("steps", step.index + 1, step.total))
-    return [Image.fromarray(np.rint(to_array(one) * 255).astype(np.uint8)) for one in x]
+    """Pictures drawn from a prior alone, by default in 40 steps.
+
+    faithful: ancestral sampling through all of the training's timesteps (Ho et al. 2020, algorithm 2), or `steps` of them.
+    respacing: which timesteps are visited (`restauro.diffusion.spacing`). watch: gets a grid of the first 16 pictures as
+    the prior foresees them, up to 60 times.
+    """
+    knobs = dict(sampler_knobs) if sampler_knobs else None
+    settings = {"prior": prior, "sampler": sampler, "sampler_knobs": knobs, "respacing": respacing, "seed": seed}
+    drawing = make_drawing(faithful=faithful, steps=steps, **settings)
+    where, found = choose_device(device), list[Image.Image]()
+    for begin in range(0, count, BATCH):
+        pictures = range(begin, min(begin + BATCH, count))
+        for step in drawn(drawing, pictures, where):
+            listener(Event("steps", begin * step.total + (step.index + 1) * len(pictures), count * step.total))
+            if watch and not begin and (step.total - 1 - step.index) % -(-step.total // FRAMES) == 0:
+                watch(picture_grid(list(step.clean)))
+        found += [to_image(one) for one in step.x]
+    return found
 
 
 def degrade(

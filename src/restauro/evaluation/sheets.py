@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,6 +77,16 @@ def contact_sheet(
     return sheet
 
 
+def picture_grid(pictures: Sequence[Picture], *, gap: int = 2) -> Image.Image:
+    """Pictures of one size side by side at that size, as square as their number allows, on black."""
+    images = [to_image(picture) for picture in pictures]
+    (width, height), across = images[0].size, math.ceil(math.sqrt(len(images)))
+    grid = Image.new("RGB", (across * (width + gap) - gap, math.ceil(len(images) / across) * (height + gap) - gap))
+    for i, image in enumerate(images):
+        grid.paste(image, (i % across * (width + gap), i // across * (height + gap)))
+    return grid
+
+
 def before_after(
     before: Picture, after: Picture, *, titles: tuple[str, str] = ("before", "after"), cell: int = 512
 ) -> Image.Image:
@@ -91,6 +102,25 @@ def save_sheet(sheet: Image.Image, path: str | Path) -> Path:
         raise InputError(f"{path}: a sheet is written as {', '.join(kinds)}")
     buffer = io.BytesIO()
     sheet.save(buffer, kinds[ending], **({} if ending == ".png" else {"quality": 92}))
+    return write_atomically(path, buffer.getvalue())
+
+
+def save_animation(frames: Sequence[Image.Image], path: str | Path, *, seconds: float = 4.0, longest: int = 640) -> Path:
+    """Pictures of one size as a GIF or an animated WebP that stays for a while on the last; written atomically.
+
+    seconds: of all frames but the last. longest: side in pixels above which they are reduced.
+    """
+    kinds = {".gif": "GIF", ".webp": "WEBP"}
+    ending = Path(path).suffix.lower()
+    if ending not in kinds:
+        raise InputError(f"{path}: an animation is written as {', '.join(kinds)}")
+    small = [frame.copy() for frame in frames]
+    for frame in small:
+        frame.thumbnail((longest, longest))
+    each = max(20, round(1000 * seconds / max(1, len(small) - 1)))
+    durations = [each] * (len(small) - 1) + [1500]
+    buffer = io.BytesIO()
+    small[0].save(buffer, kinds[ending], save_all=True, append_images=small[1:], duration=durations, loop=0)
     return write_atomically(path, buffer.getvalue())
 
 

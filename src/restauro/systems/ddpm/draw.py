@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from restauro.core.errors import RecipeError
+from restauro.core.events import Event, Listener, silent
 from restauro.core.knobs import build
 from restauro.core.noise import PictureNoise
 from restauro.core.recipe import visits
@@ -26,13 +27,15 @@ def drawn(drawing: Drawing, pictures: Sequence[int], device: torch.device) -> It
     return sampler_of(drawing).steps(denoiser.on(schedule), noise(0), Unguided(), noise)
 
 
-def some(steps: Iterator[Step], every: int) -> Iterator[Step]:
-    """Of every `every` steps the one nearest the clean picture, which is the last that is visited (figure 6 of the paper)."""
-    return (step for step in steps if (step.total - 1 - step.index) % every == 0)
-
-
 def between(
-    drawing: Drawing, first: Tensor, second: Tensor, shares: Sequence[float], depth: int, *, spherical: bool = True
+    drawing: Drawing,
+    first: Tensor,
+    second: Tensor,
+    shares: Sequence[float],
+    depth: int,
+    *,
+    spherical: bool = True,
+    listener: Listener = silent,
 ) -> Tensor:
     """(len(shares), C, S, S) between two pictures (1, C, S, S), of which `depth` diffusion steps are forgotten.
 
@@ -52,8 +55,8 @@ def between(
     one, two = first.expand(n, -1, -1, -1), second.expand(n, -1, -1, -1)
     last, walk = len(schedule) - 1, sampler_of(drawing)
     for step in interpolate(denoiser.on(schedule), walk, one, two, share, last, noise, spherical=spherical):
-        x = step.x
-    return x
+        listener(Event("steps", step.index + 1, step.total))
+    return step.x
 
 
 def sampler_of(drawing: Drawing) -> Sampler:

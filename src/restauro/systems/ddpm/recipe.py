@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from restauro.core.knobs import Knob, Knobbed
+import msgspec
+
+from restauro.core.errors import RecipeError
+from restauro.core.knobs import Knob, Knobbed, build
 from restauro.core.registry import SAMPLERS
 
 
@@ -25,3 +28,14 @@ class Drawing(Knobbed, frozen=True, kw_only=True):
 OURS = Drawing()
 PUBLISHED = Drawing(sampler="ancestral", respacing="")
 """Algorithm 2 of Ho et al. 2020: every step of the training schedule, with the prior's own variance."""
+
+
+def make_drawing(*, faithful: bool = False, steps: int | None = None, **settings: Any) -> Drawing:
+    """Ours or the published one, with other settings. steps: so many, in its way; `respacing` names them otherwise."""
+    base = msgspec.structs.asdict(PUBLISHED if faithful else OURS)
+    if steps is not None:
+        if settings.get("respacing") is not None:
+            raise RecipeError("steps and respacing both say which timesteps are visited; give one")
+        settings["respacing"] = str(steps) if faithful else f"karras:{steps}"
+    made: Drawing = build(Drawing, base | {name: value for name, value in settings.items() if value is not None}, name="drawing")
+    return made
