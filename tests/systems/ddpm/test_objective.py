@@ -69,6 +69,7 @@ OTHERS: dict[str, Any] = {
     "T": 60,
     "weighting": "edm",
     "levels": (-1.2, 1.2),
+    "drawn": "second-moments",
     "width": 16,
     "mult": (1, 1),
     "blocks": 2,
@@ -122,3 +123,18 @@ def test_what_was_trained_is_a_prior_like_any_other(tmp_path: Path, predicts: st
     estimate = denoiser(torch.randn(2, 3, 8, 8), 30)
     assert estimate.clean.shape == (2, 3, 8, 8) and estimate.clean.isfinite().all()
     assert (estimate.log_variance is not None) and (estimate.mean is not None) == (predicts == "mean")
+
+
+def test_the_sampler_of_timesteps_learns_and_stays_behind(tmp_path: Path) -> None:
+    """Its losses are stored with the run; what ships is the network alone."""
+    objective = DdpmObjective(drawn="second-moments", **{**TINY, "T": 2})
+    how = Run(steps=6, batch=8)
+    for _ in train(objective, pictures(), pictures(2), how, tmp_path / "run"):
+        pass
+    stored = torch.load(tmp_path / "run" / "state.pt", weights_only=True)["network"]
+    assert (stored["sampler.counts"] == 10).all() and stored["sampler.losses"].min() > 0
+    facts: dict[str, Any] = {"folder": tmp_path, "about": "noise", "command": "", "licence": ""}
+    passport = ship(objective, pictures(), pictures(2), how, tmp_path / "run", name="toy", **facts)
+    assert passport.pictures_seen == 48
+    with pytest.raises(RecipeError, match="either"):
+        DdpmObjective(drawn="second-moments", levels=(0, 1))

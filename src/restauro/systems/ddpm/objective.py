@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from restauro.core.noise import PictureNoise
 from restauro.diffusion.denoiser import NetworkDenoiser, Predicts, Variance
 from restauro.diffusion.likelihood import bound
 from restauro.diffusion.losses import Kind, training_losses
+from restauro.diffusion.resampling import SecondMoments
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.diffusion.weighting import Weighting, factors
 from restauro.networks.unet import UNet
@@ -34,6 +35,8 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
     The network is the published one, by default a small one; systems/ddpm/network.py has the published sizes.
     """
 
+    better: ClassVar[str] = "lower"
+
     predicts: Annotated[Predicts, Knob("what the network answers with; mean: mu-tilde")] = "eps"
     variance: Annotated[Variance, Knob("of the reverse steps; learned ones double the output")] = "fixed_large"
     minimises: Annotated[
@@ -45,6 +48,9 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
     levels: Annotated[
         tuple[float, float] | None, Knob("mean and spread of ln sigma, drawn normally (EDM: -1.2,1.2); none: t uniform")
     ] = None
+    drawn: Annotated[
+        Literal["uniform", "second-moments"], Knob("timesteps without `levels`; second-moments: where the loss varies most")
+    ] = "uniform"
     width: Annotated[int, Knob("channels that `mult` multiplies", ge=8)] = 64
     mult: Annotated[tuple[float, ...], Knob("channels of each level over the width")] = (1, 2, 2)
     blocks: Annotated[int, Knob("residual blocks of each level", ge=1)] = 2
@@ -61,6 +67,8 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
             raise RecipeError("rescaled_mse weighs the loss of a learned variance: choose one, or mse")
         if self.minimises.endswith("kl") and (self.weighting != "none" or self.levels is not None):
             raise RecipeError("the bound weighs the noise levels itself: no weighting and no levels with kl")
+        if self.levels is not None and self.drawn != "uniform":
+            raise RecipeError("noise levels are drawn either normally (levels) or by second-moments")
         _ = self.process  # an unknown schedule is refused here
 
     @cached_property
@@ -80,7 +88,8 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
         }
 
     def build(self, data: Pictures) -> nn.Module:
-        return UNet(**self.arguments())
+        network = UNet(**self.arguments())
+        return network if self.drawn == "uniform" else Resampled(network, SecondMoments(self.T))
 
     def weights(self, data: Pictures) -> np.ndarray:
         return np.ones(len(data))
@@ -89,14 +98,18 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
         return NetworkDenoiser(network, self.process, (3, size, size), self.predicts, self.variance, clip)
 
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
-        t = self.timesteps(len(pictures), rng)
+        sampler = network.sampler if isinstance(network, Resampled) else None
+        t, factor = (self.timesteps(len(pictures), rng), 1.0) if sampler is None else sampler.draw(len(pictures), rng)
         noise = torch.randn(pictures.shape, generator=torch_generator(rng))
         denoiser = self.denoiser(network, pictures.shape[-1])
         found = training_losses(denoiser, pictures, torch.from_numpy(t), noise, self.minimises)
-        if found.mse is None or self.weighting == "none":
-            return found.loss.mean()
-        weight = torch.from_numpy(factors(self.weighting, self.process, t, self.predicts)).float()
-        return (found.loss + (weight - 1) * found.mse).mean()
+        loss = found.loss
+        if found.mse is not None and self.weighting != "none":
+            weight = torch.from_numpy(factors(self.weighting, self.process, t, self.predicts)).float()
+            loss = loss + (weight - 1) * found.mse
+        if sampler is not None:
+            sampler.update(t, loss)
+        return (loss * torch.as_tensor(factor, dtype=loss.dtype)).mean()
 
     def timesteps(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """(n,) indices."""
@@ -112,7 +125,7 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
         return {"bits/dim": float(found.total.mean()), "L_0": float(found.decoder.mean())}
 
     def shipped(self, network: nn.Module) -> nn.Module:
-        return network
+        return network.network if isinstance(network, Resampled) else network
 
     def passport(self) -> dict[str, Any]:
         return {
@@ -125,6 +138,19 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
             "schedule": self.schedule,
             "steps": self.T,
         }
+
+
+class Resampled(nn.Module):
+    """A network and the sampler of its timesteps, which is trained with it and left behind when the network ships."""
+
+    def __init__(self, network: nn.Module, sampler: SecondMoments):
+        super().__init__()
+        self.network, self.sampler = network, sampler
+
+    def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        """The network's answer."""
+        answer: Tensor = self.network(x, timesteps)
+        return answer
 
 
 PARTS = {"ddpm": DdpmObjective}
