@@ -155,7 +155,7 @@ def test_the_log_has_means_of_so_many_steps(tmp_path: Path) -> None:
 
 def test_samples_are_laid_out(tmp_path: Path) -> None:
     class Showing(Tiny):
-        def samples(self, network: torch.nn.Module) -> torch.Tensor:
+        def samples(self, network: torch.nn.Module, size: int) -> torch.Tensor:
             assert not network.training
             return torch.linspace(-1, 1, 5)[:, None, None, None].expand(5, 3, 8, 8)
 

@@ -55,7 +55,8 @@ class State:
     def new(cls, network: nn.Module, run: Run) -> State:
         """Before the first step; the averages are copies, the optimizer knows the network's parameters."""
         ema = copy.deepcopy(network).requires_grad_(False)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=run.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        betas = (0.9, run.beta2)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=run.rate, betas=betas, weight_decay=run.weight_decay)
         return cls(network, ema, copy.deepcopy(ema) if run.ema2 else None, optimizer)
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from restauro.training.objective import Objective
 
 
 @torch.no_grad()
-def save_grid(objective: Objective, network: nn.Module, path: Path) -> None:
-    """`objective.samples(network)` as one PNG; nothing where there is no such method."""
+def save_grid(objective: Objective, network: nn.Module, size: int, path: Path) -> None:
+    """`objective.samples(network, size)` as one PNG; nothing where there is no such method."""
     samples = getattr(objective, "samples", None)
     if samples is not None:
         file = io.BytesIO()
-        grid(samples(network.eval())).save(file, "PNG")
+        grid(samples(network.eval(), size)).save(file, "PNG")
         write_atomically(path, file.getvalue())
 
 

@@ -20,9 +20,9 @@ class Objective(Protocol):
 
     Tensors are made on the CPU; the network takes and gives them, wherever it computes itself (place.py).
 
-    Two further names are optional. `samples(network)` returns pictures (N, 3, H, W) in [-1, 1], the same draws every time, which
-    the loop lays out as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving average is
-    chosen, is better the lower it is.
+    Two further names are optional. `samples(network, size)` returns pictures (N, 3, size, size) in [-1, 1], the same draws every
+    time, which the loop lays out as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving
+    average is chosen, is better the lower it is.
     """
 
     def build(self, data: Pictures) -> nn.Module:

@@ -19,6 +19,8 @@ class Run(Knobbed, frozen=True, kw_only=True):
     rate: Annotated[float, Knob("largest learning rate", ge=0, le=1)] = 4e-4
     warm_up: Annotated[int, Knob("steps until the rate is reached", ge=0)] = 100
     decay: Annotated[Literal["cosine", "none"], Knob("how the rate falls until the end")] = "cosine"
+    beta2: Annotated[float, Knob("Adam's memory of squared gradients", ge=0, le=1)] = 0.99
+    weight_decay: Annotated[float, Knob("share of the rate by which weights shrink in a step", ge=0, le=1)] = 0.01
     ema: Annotated[float, Knob("decay of the weights' moving average", ge=0, le=1)] = 0.999
     ema2: Annotated[float, Knob("decay of a second one; the better on held-out pictures ships; 0: none", ge=0, le=1)] = 0.0
     clip: Annotated[float, Knob("largest norm of the gradient", ge=0)] = 1.0
