@@ -12,7 +12,7 @@ EXTRAS := .venv-extras/.ready
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
-.PHONY: help demo restore test test-extras goldens acceptance lint format clean
+.PHONY: help demo restore weights test test-extras goldens acceptance lint format clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,6 +24,16 @@ demo: $(USER) ## damage two portraits, restore them, write the pictures to demo/
 restore: $(USER) ## PHOTO=... [OUT=...]: restore one photograph
 	@test -n "$(PHOTO)" || { echo "make restore PHOTO=grandma.jpg [OUT=better.jpg]" >&2; exit 2; }
 	$(BIN)/restauro restore "$(PHOTO)" $(if $(OUT),-o "$(OUT)")
+
+weights: $(USER) ## how the shipped weights are made; NAME=... DATA=... [OUT=...] [ABOUT=...]: make one anew, or go on with it
+ifdef NAME
+	@test -n "$(DATA)" || { echo "make weights NAME=$(NAME) DATA=a folder of pictures" >&2; exit 2; }
+	$(BIN)/restauro train --config "$(NAME)" --data "$(DATA)" --out "$(or $(OUT),runs/$(NAME))" --resume \
+	    --ship "$(NAME)" --into "$(or $(OUT),runs/$(NAME))" --about "$(or $(ABOUT),the pictures in $(DATA))"
+else
+	@$(BIN)/restauro train --list
+	@echo "restauro models show NAME tells on which pictures, how long and by which command a shipped file was made."
+endif
 
 test: $(DEV) ## all tests, the slow ones too
 	$(PYTEST)
