@@ -80,3 +80,51 @@ def test_refusals():
         metrics.psnr(clean, clean[:1])
     with pytest.raises(InputError, match="11 px"):
         metrics.ssim(clean[..., :8, :8], clean[..., :8, :8])
+
+
+def test_scales_of_ms_ssim():
+    assert [metrics.scales(side, side) for side in (10, 11, 21, 22, 44, 88, 128, 175, 176, 4000)] == [
+        0,
+        1,
+        1,
+        2,
+        3,
+        4,
+        4,
+        4,
+        5,
+        5,
+    ]
+    assert metrics.scales(4000, 30) == 2
+
+
+@pytest.mark.parametrize("side", [17, 90, 180])
+def test_ms_ssim_equals_an_independent_computation(side):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    clean, noisy = pictures(n=1, side=side)
+    weights = np.array(metrics.MS_WEIGHTS[: metrics.scales(side, side)])
+    results = []
+    for a, b in zip(noisy[0].double().numpy(), clean[0].double().numpy(), strict=True):
+        product = 1.0
+        for scale, weight in enumerate(weights / weights.sum()):
+            blurred = (ndimage.gaussian_filter(x, 1.5, truncate=3.5)[5:-5, 5:-5] for x in (a, b, a * a, b * b, a * b))
+            mean_a, mean_b, square_a, square_b, both = blurred
+            spread = square_a - mean_a**2 + square_b - mean_b**2
+            value = (2 * (both - mean_a * mean_b) + 0.06**2) / (spread + 0.06**2)
+            if scale == len(weights) - 1:
+                value = value * (2 * mean_a * mean_b + 0.02**2) / (mean_a**2 + mean_b**2 + 0.02**2)
+            product *= max(value.mean(), 0) ** weight
+            even = np.s_[: a.shape[0] // 2 * 2, : a.shape[1] // 2 * 2]
+            a, b = (x[even].reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2).mean((1, 3)) for x in (a, b))
+        results.append(product)
+    assert metrics.ms_ssim(noisy, clean)[0] == pytest.approx(np.mean(results), abs=1e-9)
+
+
+def test_ms_ssim_falls_with_blur():
+    clean, _ = pictures(n=1, side=96)
+    torch.testing.assert_close(metrics.ms_ssim(clean, clean), torch.ones(1, dtype=torch.float64))
+    blurred = [torch.nn.functional.avg_pool2d(clean, size, 1, size // 2, count_include_pad=False) for size in (3, 5, 9, 15)]
+    values = [float(metrics.ms_ssim(one, clean)) for one in blurred]
+    assert 1 > values[0] > values[1] > values[2] > values[3] >= 0
+    with pytest.raises(InputError, match="11 px"):
+        metrics.ms_ssim(clean[..., :8, :], clean[..., :8, :])

@@ -41,14 +41,49 @@ def ssim(picture: Tensor, reference: Tensor) -> Tensor:
     picture, reference = _pair(picture, reference)
     if min(picture.shape[-2:]) < 11:
         raise InputError(f"SSIM needs sides of at least 11 px, not {picture.shape[-1]} x {picture.shape[-2]}")
+    light, structure = _likeness(picture, reference)
+    return (light * structure).mean((1, 2, 3))
+
+
+MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Of the scales of MS-SSIM, the finest first (Wang et al. 2003, section 3.2)."""
+
+
+def scales(height: int, width: int) -> int:
+    """How many of MS-SSIM's five scales a picture has: the window of 11 px must fit. 128 px: four; from 176 px: five."""
+    return min(len(MS_WEIGHTS), max(0, (min(height, width) // 11).bit_length()))
+
+
+def ms_ssim(picture: Tensor, reference: Tensor) -> Tensor:
+    """Multi-scale structural similarity (Wang et al. 2003, equation 7), mean over channels, at most 1, higher is better.
+
+    SSIM's window on the picture and on its halves (means of 2 x 2); structure counts at every scale, light at the coarsest.
+    Pictures too small for five scales have as many as `scales` says, with the weights divided by their sum: figures of
+    pictures of 128 px, which have four, do not compare with those of larger ones.
+    """
+    picture, reference = _pair(picture, reference)
+    count = scales(*picture.shape[-2:])
+    if not count:
+        raise InputError(f"MS-SSIM needs sides of at least 11 px, not {picture.shape[-1]} x {picture.shape[-2]}")
+    weights = torch.tensor(MS_WEIGHTS[:count], dtype=torch.float64)
+    result = torch.ones(picture.shape[:2], dtype=torch.float64)
+    for scale, weight in enumerate(weights / weights.sum()):
+        light, structure = _likeness(picture, reference)
+        seen = light * structure if scale == count - 1 else structure
+        result = result * seen.mean((2, 3)).clamp(min=0) ** weight
+        picture, reference = F.avg_pool2d(picture, 2), F.avg_pool2d(reference, 2)
+    return result.mean(1)
+
+
+def _likeness(picture: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """SSIM's two factors at each place: of light, and of contrast and structure."""
     mean_p, mean_r = _window(picture), _window(reference)
     var_p = _window(picture.square()) - mean_p.square()
     var_r = _window(reference.square()) - mean_r.square()
     covariance = _window(picture * reference) - mean_p * mean_r
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
-    similarity = (2 * mean_p * mean_r + c1) * (2 * covariance + c2)
-    similarity = similarity / ((mean_p.square() + mean_r.square() + c1) * (var_p + var_r + c2))
-    return similarity.mean((1, 2, 3))
+    light = (2 * mean_p * mean_r + c1) / (mean_p.square() + mean_r.square() + c1)
+    return light, (2 * covariance + c2) / (var_p + var_r + c2)
 
 
 def sharpness(picture: Tensor, reference: Tensor, cutoff: float = 0.25) -> Tensor:
