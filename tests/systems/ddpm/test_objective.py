@@ -67,6 +67,7 @@ OTHERS: dict[str, Any] = {
     "minimises": "kl",
     "schedule": "cosine",
     "T": 60,
+    "ends": (1e-3, 0.03),
     "weighting": "edm",
     "levels": (-1.2, 1.2),
     "drawn": "second-moments",

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from restauro.core.errors import RecipeError
 from restauro.core.knobs import Knob, Knobbed
 from restauro.core.noise import PictureNoise
+from restauro.diffusion.contract import Unguided
 from restauro.diffusion.denoiser import NetworkDenoiser, Predicts, Variance
 from restauro.diffusion.likelihood import bound
 from restauro.diffusion.losses import Kind, training_losses
 from restauro.diffusion.resampling import SecondMoments
+from restauro.diffusion.samplers.ddim import Ddim
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.diffusion.weighting import Weighting, factors
 from restauro.networks.unet import UNet
@@ -44,6 +46,7 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
     ] = "mse"
     schedule: Annotated[str, Knob("noise schedule, by its origin")] = "ho-linear"
     T: Annotated[int, Knob("timesteps of the schedule", ge=2, le=10000)] = 1000
+    ends: Annotated[tuple[float, float] | None, Knob("first and last beta; none: the schedule's customary ones")] = None
     weighting: Annotated[Weighting, Knob("weight of the squared error at each noise level")] = "none"
     levels: Annotated[
         tuple[float, float] | None, Knob("mean and spread of ln sigma, drawn normally (EDM: -1.2,1.2); none: t uniform")
@@ -73,7 +76,7 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def process(self) -> NoiseSchedule:
-        return NoiseSchedule.named(self.schedule, self.T)
+        return NoiseSchedule.named(self.schedule, self.T, *(self.ends or ()))
 
     def arguments(self) -> dict[str, Any]:
         return {
@@ -124,6 +127,14 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
         found = bound(self.denoiser(network, pictures.shape[-1]), pictures, noise, min(TERMS, self.T))
         return {"bits/dim": float(found.total.mean()), "L_0": float(found.decoder.mean())}
 
+    def samples(self, network: nn.Module, size: int) -> Tensor:
+        """(16, 3, size, size) by DDIM in 25 steps."""
+        denoiser = self.denoiser(network, size)
+        noise = PictureNoise(7, range(16), denoiser.shape)
+        schedule = self.process.respace(f"trailing:{min(25, self.T)}")
+        *_, last = Ddim().steps(denoiser.on(schedule), noise(0), Unguided(), noise)
+        return last.x
+
     def shipped(self, network: nn.Module) -> nn.Module:
         return network.network if isinstance(network, Resampled) else network
 
@@ -137,6 +148,7 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
             "variance": self.variance,
             "schedule": self.schedule,
             "steps": self.T,
+            "ends": list(self.ends or ()),
         }
 
 
