@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ def place(network: nn.Module, device: torch.device, dtype: torch.dtype, *, compi
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         home = next((one.device for one in (*args, *kwargs.values()) if isinstance(one, Tensor)), device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+        with torch.autocast(device.type, torch.bfloat16) if low else nullcontext():
             answer = inner(*_to(args, device), **_to(kwargs, device))
         return _to(answer, home, torch.float32)
 
