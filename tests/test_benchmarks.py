@@ -9,12 +9,19 @@ import torch
 
 from benchmarks.answers import DECIDES, key
 from benchmarks.faces import Faces, damaged
+from benchmarks.passport import note
 from benchmarks.severities import Claim, claims
 from benchmarks.tune_ours import laid_over, settings
 from benchmarks.tuning import lowest, published
+from benchmarks.verification import curve, reduced
+from benchmarks.verification import scores as verification_scores
+from restauro.core.errors import WeightsError
 from restauro.core.recipe import Recipe, Want
+from restauro.evaluation.identity import Pairs
 from restauro.evaluation.statistics import Interval
 from restauro.systems.pgdiff.recipe import TASKS
+from restauro.weights.passports import Passport
+from restauro.weights.store import find, imported_folder, save
 from tests.shared import needs_shared
 
 
@@ -82,6 +89,38 @@ def test_claims_are_made_of_paired_scores() -> None:
     assert heavy[3].difference.mean == pytest.approx(gain.mean()) and heavy[3].difference.n == poor.sum() < 40
     with_student = claims("mild", scores | {"student": scores["ours 10"]})
     assert with_student[-1].difference[:3] == (0, 0, 0) and with_student[-1].bound == 0.01
+
+
+def test_verification_falls_with_the_size_of_one_of_the_two() -> None:
+    """Sixteen patterns stand for sixteen people; a second picture of each has noise on it."""
+    generator = torch.Generator().manual_seed(0)
+    people = torch.randn(16, 3, 32, 32, generator=generator)
+    pictures = torch.cat([people, people + 0.5 * torch.randn(people.shape, generator=generator)]).clamp(-1, 1)
+    pairs = [(f"id-{i}", f"id-{16 + (i + shift) % 16}", shift == 0, i % 4) for i in range(16) for shift in (0, 5)]
+    first, second, same, folds = zip(*pairs, strict=True)
+    known = Pairs(list(first), list(second), np.array(same), np.array(folds))
+    found = curve(lambda x: torch.nn.functional.normalize(x.flatten(1)), pictures, known, (32, 8, 2))
+    areas = [one.roc_area for one in found.values()]
+    assert areas[0] == 1.0 and areas[0] >= areas[1] > areas[2] - 1e-9
+    told = verification_scores(found)
+    assert told["10-fold verification on 800 pairs of other people"] == found[32].accuracy
+    assert told["verification, one of the two at 2 px"] == found[2].accuracy
+    assert torch.equal(reduced(pictures, 32), pictures) and reduced(pictures, 8).std() < 0.7 * pictures.std()
+
+
+def test_figures_go_into_the_passport_of_the_weights_they_are_of() -> None:
+    weights, about = {"a": torch.ones(2)}, Passport(name="noted", what="For a test.", kind="identity", scores={"old": 1.0})
+    try:
+        made = save(weights, about, imported_folder())
+        after = note("noted", {"new": 0.123456})
+        assert after.scores == {"old": 1.0, "new": 0.1235} and after.sha256 == made.sha256
+        assert find("noted")[0] == after and note("noted", {"old": 2.0}).scores == {"old": 2.0, "new": 0.1235}
+        find("noted")[1].write_bytes(b"other weights")
+        with pytest.raises(WeightsError):
+            note("noted", {"new": 1.0})
+    finally:
+        for file in imported_folder().glob("noted.*"):
+            file.unlink()
 
 
 @needs_shared
