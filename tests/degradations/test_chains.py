@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import torch
 
 from restauro.core.errors import RecipeError
 from restauro.core.registry import DEGRADATIONS
+from restauro.degradations._links import draw, walk
+from restauro.degradations._named import ABOUT
 from restauro.degradations.chains import CHAINS, chain, degrade, replay
 from tests.laws.pictures import waves
 
@@ -64,3 +67,68 @@ def test_a_chain_can_be_spelled_out() -> None:
     with pytest.raises(RecipeError, match="blur has no knob 'lw'"):
         chain("blur:lw=4")
     assert degrade(waves(0, 1, 32).float(), "noise:low=9,high=9", np.random.default_rng(0)).params[0][1]["sigma"] == 9
+
+
+def test_every_chain_is_told_in_one_line() -> None:
+    assert list(ABOUT) == list(CHAINS) and all(10 <= len(line) <= 100 for line in ABOUT.values())
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_batch_equals_its_singles(name: str) -> None:
+    """All pictures of a batch get the same damage."""
+    pictures = waves(0, 3, 48).float()
+    for seed in range(3):
+        batch = degrade(pictures, name, np.random.default_rng(seed))
+        singles = [replay(pictures[i : i + 1], chain(name), batch.params).picture for i in range(3)]
+        # a level that lies between two may be coded as either
+        assert (batch.picture - torch.cat(singles)).abs().mean() < 1e-3
+
+
+def links_of(drawn: list[Any]) -> list[tuple[str, dict[str, Any]]]:
+    """What was applied, choices resolved."""
+    return [one for name, params in drawn for one in (links_of(params["drawn"]) if "drawn" in params else [(name, params)])]
+
+
+def test_gfpgan_changes_colours_as_often_as_published() -> None:
+    found = [[name for name, _ in drawn] for drawn in draws("gfpgan-v1", 1000)]
+    assert all(one[:5] == ["blur", "downsample", "noise", "jpeg", "resize"] for one in found)
+    shares = {name: np.mean([name in one for one in found]) for name in ("colour-shift", "colour-jitter", "grey")}
+    assert shares == pytest.approx({"colour-shift": 0.3, "colour-jitter": 0.3, "grey": 0.01}, abs=0.04)
+
+
+def test_real_esrgan_draws_as_published() -> None:
+    found = draws("real-esrgan", 1500)
+    firsts = [one[0] for one in found]
+    families = {
+        name: np.mean([first[0] == name for first in firsts]) for name in ("blur", "generalized-blur", "plateau-blur", "sinc")
+    }
+    expected = {"blur": 0.9 * 0.7, "generalized-blur": 0.9 * 0.15, "plateau-blur": 0.9 * 0.15, "sinc": 0.1}
+    assert families == pytest.approx(expected, abs=0.035)
+    blurs = [params for name, params in firsts if name != "sinc"]
+    assert all(0.2 <= sigma <= 3 for params in blurs for sigma in params["sigma"])
+    assert {params["taps"] for _, params in firsts} == set(range(7, 22, 2))
+    assert np.mean([params["sigma"][0] != params["sigma"][1] for params in blurs]) == pytest.approx(0.31, abs=0.04)
+    assert np.mean([one[2][0] == "poisson" for one in found]) == pytest.approx(0.5, abs=0.04)
+    assert np.mean([one[2][1]["grey"] for one in found]) == pytest.approx(0.4, abs=0.04)
+    ends = [[name for name, _ in one[-3:]] for one in found]
+    last = {
+        order: np.mean([tuple(end[-len(order) :]) == order for end in ends])
+        for order in (("jpeg",), ("resize",), ("resize", "sinc"))
+    }
+    assert last == pytest.approx({("jpeg",): 0.5, ("resize",): 0.1, ("resize", "sinc"): 0.4}, abs=0.04)
+    second = np.mean([one[4][0] in families for one in found])
+    assert second == pytest.approx(0.8, abs=0.03)
+
+
+def test_real_esrgan_ends_at_a_quarter() -> None:
+    """Its last size is the clean picture's over 4, whatever the two rounds did; the test sees it before the enlargement."""
+    clean = waves(0, 1, 64, 48).float()
+    for name, size in (("real-esrgan", (16, 12)), ("real-esrgan-x2", (32, 24))):
+        for seed in range(5):
+            drawn = degrade(clean, name, np.random.default_rng(seed)).params
+            assert walk(clean, chain(name), drawn, clean).shape[-2:] == size
+
+
+def draws(name: str, count: int) -> list[list[tuple[str, dict[str, Any]]]]:
+    links, rng = chain(name), np.random.default_rng(0)
+    return [links_of(draw(links, rng)) for _ in range(count)]

@@ -117,7 +117,7 @@ def test_holes_and_scratches_cover_a_sane_share() -> None:
 def test_a_hole_is_painted_in_its_level_and_the_rest_untouched() -> None:
     picture = grain()
     for kind in ("box", "strokes"):
-        damage = Holes(kind=kind, level=-0.5)  # type: ignore[arg-type]
+        damage = Holes(kind=kind, level=-0.5)
         params = damage.sample(RNG(1))
         mask = damage.mask(picture, params).expand_as(picture).bool()
         found = damage.apply(picture, params)

@@ -110,3 +110,15 @@ def test_every_knob_is_alive(name: str, knob: str) -> None:
         return [one.apply(clean, drawn(one, seed)) for seed in range(6)]
 
     assert_alive(DEGRADATIONS.get(name), knob, outcome, lambda a, b: all(map(torch.equal, a, b)))
+
+
+@each
+def test_gradients_pass(name: str) -> None:
+    """A degradation can stand inside a loss, unless it says that it cannot."""
+    one, clean = DEGRADATIONS.get(name)(), picture()
+    if not one.differentiable:
+        return
+    for seed in range(3):
+        seen = clean.clone().requires_grad_()
+        one.apply(seen, drawn(one, seed)).square().sum().backward()
+        assert seen.grad is not None and seen.grad.isfinite().all() and seen.grad.abs().max() > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -35,6 +36,19 @@ class Poisson(Degradation, frozen=True, kw_only=True):
         """(1 or C, H, W), of a picture of values 0 to 1."""
         seen = (picture * picture.new_tensor(LUMA)[:, None, None]).sum(0, keepdim=True) if params["grey"] else picture
         levels = ((seen + 1) * 127.5).round().clamp(0, 255).cpu().double().numpy()
-        photons = 2.0 ** math.ceil(math.log2(len(np.unique(levels))))
-        counts = np.random.default_rng(params["seed"]).poisson(levels / 255 * photons)
+        photons = 2 ** math.ceil(math.log2(len(np.unique(levels))))
+        chance = np.random.default_rng(params["seed"]).random(levels.shape)
+        counts = np.searchsorted(ladder(photons).ravel(), levels + chance) - levels * ladder(photons).shape[1]
         return torch.from_numpy(counts / photons - levels / 255).to(picture)
+
+
+@cache
+def ladder(photons: int) -> np.ndarray:
+    """(256, K): row l is l plus the distribution function of the counts of level l, of 0 to K - 1 photons.
+
+    Counts are read off one chance a pixel, so that nearly the same picture gets nearly the same noise.
+    """
+    rate = np.maximum(np.arange(256)[:, None] / 255 * photons, 1e-12)
+    k = np.arange(round(photons + 10 * math.sqrt(photons) + 10))
+    factorials = np.array([math.lgamma(one + 1) for one in k])
+    return np.arange(256)[:, None] + np.exp(k * np.log(rate) - rate - factorials).cumsum(1).clip(max=1)

@@ -40,7 +40,7 @@ class Resize(Degradation, frozen=True, kw_only=True):
             factor = float(rng.uniform(1, self.high))
         elif way < self.up + self.down:
             factor = float(rng.uniform(self.low, 1))
-        return {"factor": factor, "kernel": str(rng.choice(PUBLISHED)) if self.kernel == "any" else self.kernel}
+        return {"factor": factor, "kernel": PUBLISHED[int(rng.integers(len(PUBLISHED)))] if self.kernel == "any" else self.kernel}
 
     def apply(self, picture: Tensor, params: Params) -> Tensor:
         return enlarge(self.link(picture, params, picture), picture)
