@@ -112,3 +112,21 @@ def interpolation(case: Case) -> None:
 
 def _nchw(picture: torch.Tensor) -> torch.Tensor:
     return picture.movedim(-1, 1)
+
+
+@handles("ddpm_sr3", "tf_loops")
+def tf_loops(case: Case) -> None:
+    """Ho et al.'s release; every few steps' clean estimate is kept, of each group of timesteps the last one."""
+    ours, config = NoiseSchedule.from_betas(case["betas"]), case.config
+    draws, every = case.tensor("noise"), config["include_xstartpred_freq"]
+    for name in case.arrays:
+        family, _, variance = name.rpartition("_")
+        if family not in ("cifar", "celebahq"):
+            continue
+        kind = "fixed_small_clipped" if family == "celebahq" else variance.replace("fixed", "fixed_")
+        denoiser = _denoiser(case, ours, kind, config["clip"])
+        steps = walked(Ancestral().steps(denoiser, _nchw(draws[0]), Unguided(), lambda step, draw=0: _nchw(draws[step])))
+        close(steps[-1].x.movedim(1, -1), case[name], what=name, **F32)
+        if f"progressive_x0_{variance}" in case:
+            kept = [step.clean.movedim(1, -1) for step in reversed(steps) if step.t % every == 0]
+            close(torch.stack(kept, 1), case[f"progressive_x0_{variance}"], what=f"progressive {name}", **F32)
