@@ -1,9 +1,10 @@
-"""The weights at hand: list, show, verify, import."""
+"""The weights at hand: list, show, verify, import, export."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -18,9 +19,19 @@ from restauro.weights.store import available, find, verify
 
 class Models(Command):
     def arguments(self, parser: Parser) -> None:
-        parser.usage = f"{parser.prog} list | show NAME | verify [NAME] | import FILE [--name NAME] [what it does not tell]"
-        parser.add_argument("action", choices=["list", "show", "verify", "import"], help="verify without NAME: all")
-        parser.add_argument("what", nargs="?", metavar="NAME|FILE", help="the name of weights, or the file to import")
+        parser.usage = (
+            f"{parser.prog} list | show NAME | verify [NAME] | import FILE [--name NAME] [what it does not tell] | "
+            "export NAME --to diffusers|onnx [-o OUT]"
+        )
+        parser.add_argument("action", choices=["list", "show", "verify", "import", "export"], help="verify without NAME: all")
+        what = "the name of weights, or what to import: a file, or a folder as diffusers saves it"
+        parser.add_argument("what", nargs="?", metavar="NAME|FILE", help=what)
+        group = parser.add_argument_group("export")
+        to = (
+            "diffusers: a folder that diffusers.DDPMPipeline reads, for priors of the published kind; onnx: a file, for any U-Net"
+        )
+        group.add_argument("--to", choices=["diffusers", "onnx"], help=to)
+        group.add_argument("-o", "--output", metavar="OUT", help="a new folder, or a file (default NAME or NAME.onnx)")
         group = parser.add_argument_group(
             "import",
             "safetensors, and PyTorch files of which nothing is run; what they are is read off the tensors. What these do not "
@@ -34,11 +45,15 @@ class Models(Command):
         said = ["name"] if args.name else list(given(args, Declared))
         if said and args.action != "import":
             raise RecipeError(f"--{said[0].replace('_', '-')} belongs to `restauro models import FILE`")
-        if args.what is None and args.action in ("show", "import"):
-            raise RecipeError(f"models {args.action}: name the {'weights' if args.action == 'show' else 'file'}")
+        if (args.to or args.output) and args.action != "export":
+            raise RecipeError(f"--{'to' if args.to else 'output'} belongs to `restauro models export NAME`")
+        if args.what is None and args.action in ("show", "import", "export"):
+            raise RecipeError(f"models {args.action}: name the {'file' if args.action == 'import' else 'weights'}")
+        if args.action == "export" and not args.to:
+            raise RecipeError("models export: say --to diffusers or --to onnx")
         if args.what and args.action == "list":
             raise RecipeError(f"{args.what!r} is one argument too many: restauro models list")
-        actions = {"list": _list, "show": _show, "verify": _verify, "import": _import}
+        actions = {"list": _list, "show": _show, "verify": _verify, "import": _import, "export": _export}
         return actions[args.action](args)
 
 
@@ -101,4 +116,24 @@ def _import(args: argparse.Namespace) -> int:
         print_json({**msgspec.to_builtins(passport), "path": path})
     else:
         print(f"imported {passport.name} ({passport.kind}): {passport.what}; {size_in_words(path.stat().st_size)} in {path}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    out = Path(args.output or (args.what if args.to == "diffusers" else f"{args.what}.onnx"))
+    if args.to == "diffusers":
+        from restauro.systems.ddpm.export import export_diffusers
+
+        passport = export_diffusers(args.what, out)
+    else:
+        from restauro.weights.onnx import export_onnx
+
+        out = out / f"{args.what}.onnx" if out.is_dir() else out
+        passport = export_onnx(args.what, out)
+    if passport.licence:
+        print(f"licence: {passport.licence}", file=sys.stderr)
+    if args.json:
+        print_json({"name": passport.name, "to": args.to, "path": out})
+    else:
+        print(f"exported {passport.name} ({passport.kind}) to {out}")
     return 0

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from restauro.core.device import choose_dtype
 from restauro.core.errors import WeightsError
@@ -25,10 +25,16 @@ def prior(name: str, device: torch.device, shown: Tensor | None = None) -> Netwo
     passport, _ = find(name)
     if passport.kind != "prior":
         raise WeightsError(f"{name!r} is a {passport.kind}, not a prior; `restauro models list` shows what is here")
+    return denoiser_of(passport, load(name, device), device, shown)
+
+
+def denoiser_of(passport: Passport, network: nn.Module, device: torch.device, shown: Tensor | None = None) -> NetworkDenoiser:
+    """A prior's network, wherever it comes from, as its passport says."""
     variance, size = passport.variance or "fixed_small", passport.size
     if not size:
-        raise WeightsError(f"the size of {name!r}'s pictures is not known: import the file again with --size PIXELS")
-    network = load(name, device)
+        raise WeightsError(
+            f"how large the pictures of {passport.name!r} are is not known: import the file again with --size PIXELS"
+        )
     told = torch.tensor([passport.condition], device=device) if passport.condition else None
     dtype = choose_dtype(device)
     channels = int(passport.arguments["out_channels"]) // (2 if variance.startswith("learned") else 1)

@@ -28,6 +28,11 @@ SCHEDULER_ONLY: Mapping[str, tuple[Any, ...]] = {
     "rescale_betas_zero_snr": (False,),
 }
 SCHEDULES = {"linear": "ho-linear", "scaled_linear": "ho-quad", "squaredcos_cap_v2": "cosine", "sigmoid": "sigmoid"}
+RULES = {ours: theirs for theirs, ours in SCHEDULES.items()} | {
+    "openai-linear": "linear",
+    "sr3-linear": "linear",
+    "sd-scaled-linear": "scaled_linear",
+}
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "clean"}
 VARIANCES = {
     "fixed_small": "fixed_small_clipped",
@@ -127,12 +132,13 @@ def scheduler_config(passport: Passport) -> dict[str, Any]:
     word = {ours: theirs for theirs, ours in reversed(PREDICTIONS.items())}.get(passport.prediction)
     if word is None:
         raise WeightsError(f"diffusers has no word for a prior that predicts {passport.prediction!r}")
-    steps, (start, end) = passport.steps or 1000, passport.ends or (KINDS[passport.schedule].start, KINDS[passport.schedule].end)
-    schedule = {ours: theirs for theirs, ours in SCHEDULES.items()}.get(passport.schedule)
-    if schedule is None:  # diffusers takes any betas as a list
+    kind, steps = KINDS[passport.schedule], passport.steps or 1000
+    if passport.schedule not in RULES:  # diffusers takes any betas as a list
         noise: dict[str, Any] = {"trained_betas": betas_of(passport.schedule, steps, *passport.ends).tolist()}
     else:
-        noise = {"beta_schedule": schedule, **({} if start is None else {"beta_start": start, "beta_end": end})}
+        scale = 1000 / steps if passport.schedule == "openai-linear" else 1.0
+        ends = [scale * end for end in passport.ends or (kind.start, kind.end) if end is not None]
+        noise = {"beta_schedule": RULES[passport.schedule], **dict(zip(("beta_start", "beta_end"), ends))}
     variance = "fixed_small" if "small" in passport.variance else passport.variance
     return {
         "_class_name": "DDPMScheduler",
