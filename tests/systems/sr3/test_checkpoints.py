@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from restauro.core.errors import RecipeError, WeightsError
 from restauro.diffusion.betas import betas_of
@@ -18,6 +17,7 @@ from restauro.weights.declared import Declared
 from restauro.weights.importing import import_file
 from restauro.weights.recognise import Unrecognised, recognise
 from tests.shared import needs_shared
+from tests.systems.sr3.janspiry import SMALL, checkpoint
 from tests.weights.test_recognise import listed
 
 PUBLISHED: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -39,18 +39,6 @@ def test_official_key_lists(file: str) -> None:
     assert len(tensors) == sum(key.startswith("denoise_fn.") for key in state_dict)
     assert (passport.told, passport.schedule) == (("", "ho-linear") if "ddpm" in file else ("level", "sr3-linear"))
     assert passport.size == int(name.rpartition("-")[2].removeprefix("face")) and "Apache" in passport.licence
-
-
-SMALL: dict[str, Any] = {"inner_channels": 16, "channel_mult": [1, 2], "res_blocks": 1, "groups": 16, "attention": [2]}
-
-
-def checkpoint(told: str = "level", betas: Tensor | None = None, channels: int = 6) -> dict[str, Tensor]:
-    """As the repository saves it, of random weights."""
-    torch.manual_seed(3)
-    network = Sr3UNet(channels, **SMALL, told=told)  # type: ignore[arg-type]
-    betas = torch.from_numpy(betas_of("sr3-linear", 2000)).float() if betas is None else betas
-    buffers = {"betas": betas, "alphas_cumprod": (1 - betas).cumprod(0), "posterior_mean_coef1": torch.zeros_like(betas)}
-    return buffers | {f"denoise_fn.{key}": value for key, value in network.state_dict().items()}
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])

@@ -26,6 +26,16 @@ def published(denoiser: NetworkDenoiser, rule: Literal["paper", "repository"]) -
     return replace(denoiser, **RULES[rule])
 
 
+def sampled(denoiser: NetworkDenoiser, noise: Noise, steps: str = "") -> Tensor:
+    """(N, C, H, W) in [-1, 1], from noise alone by ancestral steps: the whole batch.
+
+    steps: which few to visit, as for `NoiseSchedule.respace` ("sr3-linear:100"); all of them by default.
+    """
+    fewer = denoiser.on(denoiser.schedule.respace(steps))
+    *_, last = Ancestral().steps(fewer, noise(0), Unguided(), noise)
+    return last.x.clamp(-1, 1)
+
+
 def trace(denoiser: NetworkDenoiser, first: Tensor, start: Tensor, noise: Noise) -> Iterator[Tensor]:
     """What the repository's loop keeps, (N, C, H, W) each: `first`, then the state after every k-th step, the last among them.
 
