@@ -46,6 +46,12 @@ def lpips(path: str | Path) -> Callable[[Tensor, Tensor], Tensor]:
     return distance
 
 
+def trunk(path: str | Path) -> Callable[[Tensor], list[Tensor]]:
+    """The AlexNet of one weights file: pictures (N, 3, H, W) in [-1, 1] to the five layers that LPIPS compares."""
+    arrays = _read(Path(path))
+    return lambda picture: _taps(picture, {name: array.to(picture.device) for name, array in arrays.items()})
+
+
 def _taps(picture: Tensor, arrays: dict[str, Tensor]) -> list[Tensor]:
     """The five ReLU outputs of the trunk."""
     x = (picture.float() - picture.new_tensor(_SHIFT)[:, None, None]) / picture.new_tensor(_SCALE)[:, None, None]
