@@ -132,3 +132,22 @@ def test_real_esrgan_ends_at_a_quarter() -> None:
 def draws(name: str, count: int) -> list[list[tuple[str, dict[str, Any]]]]:
     links, rng = chain(name), np.random.default_rng(0)
     return [links_of(draw(links, rng)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma", "factor", "noise", "seed", "quality"),
+    [
+        ("gfpgan", [6.288445, 6.288445], 2.961197, 17.471069, 1073283950, 93),
+        ("codeformer", [6.288445, 6.288445], 4.301829, 13.103302, 1073283950, 93),
+        ("codeformer-large", [9.751337, 9.751337], 11.804323, 17.471069, 1073283950, 71),
+        ("difface", [9.413922, 9.413922], 10.165188, 17.471069, 1073283950, 88),
+    ],
+)
+def test_chains_of_benchmarks_draw_what_they_always_drew(
+    name: str, sigma: list[float], factor: float, noise: float, seed: int, quality: int
+) -> None:
+    """Tables and trained networks stand on these numbers."""
+    blur, reduce, grain, jpeg = (params for _, params in draw(chain(name), np.random.default_rng([7, 0])))
+    assert set(blur) == {"sigma", "angle"} and blur["sigma"] == pytest.approx(sigma)
+    assert (reduce["factor"], grain["sigma"]) == pytest.approx((factor, noise))
+    assert (grain["seed"], grain["grey"], jpeg["quality"]) == (seed, False, quality)
