@@ -73,8 +73,64 @@ def test_its_knobs_are_listed(run: Run) -> None:
     assert {"prior", "run"} == run("train", "prior", "--knobs", "--json").json.keys()
 
 
+def test_a_configuration_and_the_command_line_over_it(run: Run, pictures: Path, tmp_path: Path) -> None:
+    config = tmp_path / "small.json"
+    settings = {"part": "restorer", "objective": {"width": 32, "mult": [1, 1], "patch": 16}, "run": {"steps": 5, "batch": 2}}
+    config.write_text(json.dumps(settings))
+    words = ["train", "--config", config, "--data", pictures, "--out", tmp_path / "run"]
+    assert run(*words, "--steps", "1", "--json").json["last"]["step"] == 1
+    done = run(*words, "--resume", "--steps", "2", "--ship", "mine", "--about", "noise", "--into", tmp_path, "--json")
+    passport = done.json["shipped"]
+    assert passport["arguments"]["model_channels"] == 32
+    assert passport["command"] == "restauro train --data pictures --config small.json --steps 2"
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["objective"]["width"] == 32
+    assert run("train", "prior", *words[1:]).err.count("trains 'restorer'") == 1
+    config.write_text(json.dumps({**settings, "run": {"stesp": 1}}))
+    done = run(*words, "--resume")
+    assert done.code == 2 and "stesp" in done.err and done.err.count("\n") == 1
+
+
+def test_what_can_be_trained_is_listed(run: Run) -> None:
+    said = run("train", "--list").out
+    assert "restorer" in said and "super-resolver" in said and "of sr3" in said
+    found = run("train", "--list", "--json").json
+    assert found["parts"]["ddpm"] == "restauro.systems.ddpm" and found["presets"]["identity-guide"]["run"]["seed"] == 5
+    done = run("train", "--data", "somewhere")
+    assert done.code == 2 and "--list" in done.err
+
+
+def test_a_run_is_plotted(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0, "PSNR": 20.5}\n')
+    assert run("train", "--plot", tmp_path).out.startswith("loss: 2 at step 1, 1 at step 2")
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert len(picture.getcolors(10_000) or ()) > 3
+    assert run("train", "--plot", tmp_path, "--json").json["curves"]["PSNR"] == [[2, 20.5]]
+    assert run("train", "--plot", tmp_path / "none").code == 3
+
+
+def test_broken_pictures_are_reported(run: Run, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "broken.png").write_bytes(b"no picture")
+    done = run("train", "restorer", "--data", pictures, "--out", tmp_path / "run", *SMALL, "--steps", "1")
+    assert done.code == 0 and "1 of 5 pictures are left out" in done.err and "broken.png" in done.err
+
+
+def test_in_parts_and_slices_for_a_borrowed_machine(run: Run, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["train", "restorer", "--data", pictures, "--out", out, *SMALL, "--steps", "3", "--resume", "-q"]
+    assert run(*words, "--slice-minutes", "1e-9", "--part-mb", "0.5", "--light").code == 0
+    files = [path for path in out.iterdir() if path.name.startswith(("state", "light"))]
+    assert len(files) > 4 and max(path.stat().st_size for path in files) <= 500_000
+    for path in out.glob("state*"):
+        path.unlink()
+    assert run(*words, "--json").json["last"]["step"] == 3
+
+
 def test_wrong_values(run: Run, pictures: Path, tmp_path: Path) -> None:
     words = ["train", "prior", "--data", pictures, "--out", tmp_path / "run", "--steps", "1"]
     assert run(*words, "--knob", "width=wide").code == 2
     assert run(*words, "--knob", "dropout=2").code == 2
+    assert run(*words, "--knob", "nothing=2").code == 2
+    assert run(*words, "--config", "no-such-preset").code == 2
+    assert run(*words, "--ema", "2").code == 2
+    assert run(*words, "--stored", "64").code == 3
     assert run("train", "prior", "--data", tmp_path / "none", "--out", tmp_path / "run", "--steps", "1").code == 3

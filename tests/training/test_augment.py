@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from restauro.training.augment import PARAMETERS, SPREAD, augment
+from restauro.training.augment import PARAMETERS, SPREAD, augment, colour, mirror
 from tests.laws.pictures import waves
 
 CLEAN = waves(0, 200, 16).float()
@@ -49,3 +49,23 @@ def test_each_parameter_does_what_it_says() -> None:
     assert abs(np.linalg.det(stretched)) == pytest.approx(1) and abs(stretched[0, 0] / stretched[1, 1]) != pytest.approx(1)
     turned = np.array(_matrix(0, 0, 0, 0, 0.3))[:, :2]
     assert turned @ turned.T == pytest.approx(np.eye(2)) and abs(turned[0, 1]) == pytest.approx(np.sin(0.3))
+
+
+def test_a_share_is_mirrored() -> None:
+    found = mirror(CLEAN, np.random.default_rng(0), 0.3)
+    mirrored = (found == CLEAN.flip(3)).flatten(1).all(1)
+    assert 0.2 < mirrored.float().mean() < 0.4 and (found == CLEAN)[~mirrored].all()
+    assert torch.equal(mirror(CLEAN, np.random.default_rng(0), 1), CLEAN.flip(3))
+
+
+def test_colour_changes_brightness_contrast_and_saturation_of_each_picture() -> None:
+    grey = CLEAN[:, :1].expand(-1, 3, -1, -1) * 0.3
+    found = colour(grey, np.random.default_rng(0), 0.2)
+    torch.testing.assert_close(found[:, 0], found[:, 2])  # grey stays grey
+    shift, gain = found.mean((1, 2, 3)) - grey.mean((1, 2, 3)), found.std((1, 2, 3)) / grey.std((1, 2, 3))
+    for drawn in (shift, gain - 1):
+        assert -0.21 < drawn.min() < -0.1 and 0.1 < drawn.max() < 0.21
+    flat = torch.tensor([0.2, -0.1, 0.0])[None, :, None, None].expand(100, -1, 4, 4)
+    spread = colour(flat, np.random.default_rng(0), 0.2).amax(1) - colour(flat, np.random.default_rng(0), 0.2).amin(1)
+    assert spread.min() < 0.29 < 0.31 < spread.max()
+    torch.testing.assert_close(colour(CLEAN, np.random.default_rng(0), 0), CLEAN, rtol=0, atol=1e-6)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from restauro.core.errors import InputError
-from restauro.training.data import Pictures, load
+from restauro.training.data import Pictures, Shelf, load
 
 
 def encoded(level: int, size: tuple[int, int] = (8, 8), form: str = "PNG", mode: str = "RGB") -> bytes:
@@ -154,3 +154,29 @@ def test_a_picture_never_changes_sides() -> None:
 def test_neither_side_is_empty(n: int, share: float) -> None:
     train, held = Pictures(torch.arange(n * 48, dtype=torch.uint8).view(n, 3, 4, 4), [{}] * n).split(share)
     assert len(train) and len(held)
+
+
+def test_squares_are_cut_at_random_places_in_training_and_from_the_middle_otherwise(tmp_path: Path) -> None:
+    across = np.tile(np.arange(12, dtype=np.uint8)[None, :, None], (12, 1, 3))
+    Image.fromarray(across).save(tmp_path / "a.png")
+    data = load(tmp_path, 8, stored=12)
+    assert data.size == 8 and data.pixels.shape[-1] == 12
+    middle = data.batch(np.zeros(3, int))
+    assert middle.shape == (3, 3, 8, 8) and ((middle[:, 0, 0] + 1) * 127.5).round().int().tolist() == [list(range(2, 10))] * 3
+    random = ((data.batch(np.zeros(50, int), np.random.default_rng(0)) + 1) * 127.5).round().int()
+    assert set(random[:, 0, 0, 0].tolist()) == {0, 1, 2, 3, 4}
+    assert load(tmp_path, 8, stored=8).cut == 0 and data.split()[0].size == 8
+    with pytest.raises(InputError, match="cannot be cut"):
+        load(tmp_path, 16, stored=12)
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 10**9])
+def test_what_does_not_fit_into_memory_lies_in_a_file(limit: int) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (9, 3, 8, 8)).astype(np.uint8)
+    shelf = Shelf((3, 8, 8), limit)
+    for row in rows:
+        shelf.append(row)
+    found = shelf.tensor()
+    assert found.dtype == torch.uint8 and (found.numpy() == rows).all()
+    assert torch.equal(found[torch.tensor([3, 1])], torch.from_numpy(rows[[3, 1]]))
+    assert (shelf._file is not None) == (limit < rows.size)

@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 import msgspec
 
@@ -170,9 +170,10 @@ def _sorted(named: dict[str, Any], part: type[msgspec.Struct]) -> tuple[dict[str
     """Knobs of what is trained, and of the run."""
     own: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+    lists = {knob.name for knob in knobs(part) if get_origin(knob.type) is tuple}
     for name, value in named.items():
         if name in part.__struct_fields__:
-            own[name] = value
+            own[name] = [value] if name in lists and not isinstance(value, list) else value
         elif name in Run.__struct_fields__:
             settings[name] = value
         else:

@@ -101,8 +101,9 @@ class Shelf:
         shape = (self._count, *self._shape)
         if self._file is None:
             return torch.from_numpy(np.frombuffer(self._memory, np.uint8).reshape(shape))
-        self._file.flush()
-        return torch.from_numpy(np.memmap(self._file, np.uint8, "r+", shape=shape))
+        with self._file as file:  # the system keeps what is mapped until the tensor goes
+            file.flush()
+            return torch.from_numpy(np.memmap(file, np.uint8, "r+", shape=shape))
 
 
 def load(source: str | Path, size: int, *, pattern: str = "*.tar", stored: int = 0) -> Pictures:
