@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from restauro.cli import main
 from restauro.core.errors import RecipeError, WeightsError
 from restauro.diffusion.betas import betas_of
 from restauro.networks.sr3 import Sr3UNet
@@ -100,3 +101,12 @@ def test_the_optimizer_beside_it_holds_no_weights(tmp_path: Path) -> None:
     torch.save({"epoch": 37, "iter": 640000, "scheduler": None, "optimizer": {"state": {}, "param_groups": []}}, path)
     with pytest.raises(WeightsError, match="holds no weights"):
         import_file(path)
+
+
+def test_the_command_imports_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "I10000_E1_gen.pth"
+    torch.save(checkpoint(), path)
+    assert main(["models", "import", str(path), "--name", "by-command", "--groups", "16", "--level", "gamma"]) == 0
+    out, err = capsys.readouterr()
+    assert "imported by-command (super-resolver): A network of Janspiry's SR3" in out and "Apache-2.0" in err
+    assert store.find("by-command")[0].told == "gamma"
