@@ -21,10 +21,10 @@ Features = Callable[[Tensor], Tensor]
 
 
 class Moments(NamedTuple):
-    """mean (D,), covariance (D, D), float64, of n feature vectors."""
+    """mean (D,) and root (K, D), float64, of n feature vectors; the covariance is root^T root."""
 
     mean: np.ndarray
-    covariance: np.ndarray
+    root: np.ndarray
     n: int
 
 
@@ -47,20 +47,17 @@ def moments(features: Iterable[Tensor]) -> Moments:
     rows = torch.cat([one.double().cpu() for one in features]).numpy()
     if len(rows) < 2:
         raise InputError(f"a Frechet distance needs at least two pictures on each side, not {len(rows)}")
-    return Moments(rows.mean(0), np.cov(rows, rowvar=False).reshape(rows.shape[1], -1), len(rows))
+    mean = rows.mean(0)
+    root = (rows - mean) / np.sqrt(len(rows) - 1)
+    return Moments(mean, root if len(rows) <= rows.shape[1] else np.linalg.qr(root, mode="r"), len(rows))
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:
     """|m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)).
 
-    The trace of the root is the sum of the singular values of C1^(1/2) C2^(1/2), which also holds where fewer pictures than
-    features leave the covariances singular. Few pictures make it larger: compare only figures of equal n.
+    With C = R^T R the last trace is the sum of the singular values of R1 R2^T, also where fewer pictures than features leave
+    the covariances singular. Few pictures make it larger: compare only figures of equal n.
     """
-    cross = np.linalg.svd(_root(one.covariance) @ _root(other.covariance), compute_uv=False).sum()
-    between = np.square(one.mean - other.mean).sum()
-    return float(between + np.trace(one.covariance) + np.trace(other.covariance) - 2 * cross)
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(values.clip(0))) @ vectors.T)
+    cross = np.linalg.svd(one.root @ other.root.T, compute_uv=False).sum()
+    spread = np.square(one.root).sum() + np.square(other.root).sum()
+    return float(np.square(one.mean - other.mean).sum() + spread - 2 * cross)
