@@ -62,20 +62,28 @@ def draw(name: str, count: int, steps: int, sampler: str = "dpmpp-2m") -> Tensor
     return x.clamp(-1, 1)
 
 
-def sheet(samples: Tensor, found: Nearest, train: Pictures, path: Path) -> np.ndarray:
-    """Every drawn face beside its nearest training faces; the answer is LPIPS to the first of them."""
+def neighbours(found: Nearest, i: int, train: Pictures) -> Tensor:
+    """(count, 3, S, S) the training faces nearest to picture i, mirrored where that is nearer."""
+    pairs = zip(train.batch(found.place[i]), found.mirrored[i], strict=True)
+    return torch.stack([one.flip(2) if turned else one for one, turned in pairs])
+
+
+def perceptual(pictures: Tensor, found: Nearest, train: Pictures) -> np.ndarray:
+    """(N, count) LPIPS to them."""
     distance = lpips(SHARED / "data" / "weights" / "lpips_alex_f16.npz")
-    rows, captions, told = [], [], []
-    for i, sample in enumerate(samples):
-        near = train.batch(found.place[i])
-        near = torch.stack([one.flip(2) if turned else one for one, turned in zip(near, found.mirrored[i], strict=True)])
-        apart = distance(sample.expand_as(near), near).numpy()
-        rows.append([sample, *near])
-        captions.append(["drawn", *(f"{d:.1f}, LPIPS {p:.2f}" for d, p in zip(found.distance[i], apart, strict=True))])
-        told.append(apart[0])
+    near = (neighbours(found, i, train) for i in range(len(pictures)))
+    return np.stack([distance(one.expand_as(these), these).numpy() for one, these in zip(pictures, near, strict=True)])
+
+
+def sheet(samples: Tensor, found: Nearest, apart: np.ndarray, train: Pictures, path: Path, rows: int = 8) -> None:
+    """Drawn faces beside their nearest training faces."""
+    pictures = [[sample, *neighbours(found, i, train)] for i, sample in enumerate(samples[:rows])]
+    told = [
+        ["drawn", *(f"{d:.1f}, LPIPS {p:.2f}" for d, p in zip(*pair, strict=True))]
+        for pair in zip(found.distance[:rows], apart, strict=False)
+    ]
     titles = ["drawn", *(f"neighbour {i + 1}" for i in range(found.place.shape[1]))]
-    save_sheet(contact_sheet(rows[:8], titles, captions=captions[:8], cell=144, heading="The nearest training faces"), path)
-    return np.array(told)
+    save_sheet(contact_sheet(pictures, titles, captions=told, cell=144, heading="The nearest training faces"), path)
 
 
 def main() -> None:
@@ -98,11 +106,13 @@ def main() -> None:
     unseen = held.batch(np.linspace(0, len(held) - 1, args.samples).astype(int))
     found, usual = nearest(samples, train.pixels, 3), nearest(unseen, train.pixels)
     args.out.mkdir(parents=True, exist_ok=True)
-    apart = sheet(samples, found, train, args.out / f"memory-{args.prior}.png")
+    apart = perceptual(samples, found, train)
+    sheet(samples, found, apart, train, args.out / f"memory-{args.prior}.png")
     scores["drawn faces to the nearest training face at 32 px, levels"] = float(np.median(found.distance[:, 0]))
     scores["the nearest of them, levels"] = float(found.distance[:, 0].min())
     scores["unseen faces to the nearest training face at 32 px, levels"] = float(np.median(usual.distance))
-    scores["drawn faces to the nearest training face, LPIPS"] = float(np.median(apart))
+    scores["drawn faces to the nearest training face, LPIPS"] = float(np.median(apart[:, 0]))
+    scores["unseen faces to the nearest training face, LPIPS"] = float(np.median(perceptual(unseen, usual, train)))
     words = "\n".join(f"{name}: {value:.3f}" for name, value in scores.items() if not name.startswith("train-val"))
     title = f"{args.prior}: denoising PSNR, {args.faces} faces a side, paired by sharpness; {args.samples} drawn faces (medians)"
     table = Table(title, columns, rows, words)

@@ -2,13 +2,14 @@
 
 Mild is the task's own chain (CodeFormer's small one), medium DifFace's, heavy CodeFormer's large one. Rows: the input; the
 classical method that is best by LPIPS and the one that is best by PSNR, both chosen on validation faces of the same
-severity; the restorer alone; the student where it is at hand; ours at 4 and 10 calls. Methods of 100 calls stand in the mild
-table, if the cache has them: a row that has to be made first is asked for by `python -m benchmarks.restoration --tasks restore`.
+severity; the restorer alone; the student and the super-resolver where they are at hand; ours at 4 and 10 calls. Methods of
+100 calls stand in the mild table, as far as the cache has them (`python -m benchmarks.restoration --tasks restore`).
 """
 
 from __future__ import annotations
 
 import json
+import time
 from typing import NamedTuple
 
 import msgspec
@@ -24,11 +25,17 @@ from restauro.core.errors import WeightsError
 from restauro.core.recipe import Recipe
 from restauro.evaluation.metrics import psnr
 from restauro.evaluation.statistics import Interval, paired_difference
+from restauro.photo.resize import resize
+from restauro.systems.pgdiff.faces import to_array, to_tensor
+from restauro.systems.sr3.enlarge import calls as sr3_calls
+from restauro.systems.sr3.enlarge import enlarge
+from restauro.systems.sr3.recipe import TASKS
 from restauro.weights.store import find
 
 SEVERITIES = {"mild": "codeformer", "medium": "difface", "heavy": "codeformer-large"}
 """Names of chains (restauro/degradations/chains.py)."""
 STUDENT = "face-student"
+UPSCALE = TASKS["upscale"]
 POOR = 28.0
 """dB: on inputs below this a restorer has to gain."""
 
@@ -82,9 +89,20 @@ def rows_of(severity: str, faces: Faces, dear: dict[str, Recipe]) -> dict[str, t
     rows["restorer alone"] = answer(one_call("face-restorer"), faces), 1
     if at_hand(STUDENT):
         rows["student"] = answer(one_call(STUDENT), faces), 1
+    if at_hand(UPSCALE.prior):
+        rows["SR3, of the input halved"] = enlarged(faces), sr3_calls(UPSCALE)
     rows |= {f"ours {steps}": (answer(ours("restore", steps), faces), steps + 1) for steps in (4, 10)}
     rows |= {name: (found, recipe.steps) for name, recipe in dear.items() if (found := kept(recipe, faces))}
     return rows
+
+
+def enlarged(faces: Faces) -> Answer:
+    """What who only enlarges gets: the input at half its size, where less of its damage shows, made twice as large by SR3."""
+    began = time.perf_counter()
+    side = faces.picture.shape[-1] // 2
+    halves = [resize(to_array(one), side, side) for one in faces.picture]
+    made = to_tensor([enlarge(one, UPSCALE, faces.picture.device) for one in halves], faces.picture.device)
+    return Answer(made, (time.perf_counter() - began) / len(halves))
 
 
 def tuned(severity: str) -> dict[str, str]:
