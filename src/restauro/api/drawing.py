@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from restauro.photo.read import Source, read
 from restauro.systems.ddpm.draw import drawn
 from restauro.systems.ddpm.recipe import make_drawing
 from restauro.systems.pgdiff.faces import to_array, to_tensor
+from restauro.systems.sr3.cascade import cascade as enlarged
+from restauro.systems.sr3.cascade import parse_stage
 
 BATCH = 16
 """Pictures that are walked at once; the noise of each is its own, so that this changes nothing."""
@@ -35,6 +37,7 @@ def sample(
     sampler_knobs: Mapping[str, Any] | None = None,
     respacing: str | None = None,
     faithful: bool = False,
+    cascade: Sequence[str] = (),
     device: str = "auto",
     listener: Listener = silent,
     watch: Callable[[Image.Image], None] | None = None,
@@ -42,20 +45,22 @@ def sample(
     """Pictures drawn from a prior alone, by default in 40 steps.
 
     faithful: ancestral sampling through all of the training's timesteps (Ho et al. 2020, algorithm 2), or `steps` of them.
-    respacing: which timesteps are visited (`restauro.diffusion.spacing`). watch: gets a grid of the first 16 pictures as
+    respacing: which timesteps are visited (`restauro.diffusion.spacing`). cascade: super-resolvers that enlarge them one after
+    another ("super-resolver:factor=2,steps=cosine:10"). watch: gets a grid of the first 16 pictures as
     the prior foresees them, up to 60 times.
     """
     knobs = dict(sampler_knobs) if sampler_knobs else None
     settings = {"prior": prior, "sampler": sampler, "sampler_knobs": knobs, "respacing": respacing, "seed": seed}
     drawing = make_drawing(faithful=faithful, steps=steps, **settings)
-    where, found = choose_device(device), list[Image.Image]()
+    where, found, stages = choose_device(device), list[Image.Image](), [parse_stage(word) for word in cascade]
     for begin in range(0, count, BATCH):
         pictures = range(begin, min(begin + BATCH, count))
         for step in drawn(drawing, pictures, where):
             listener(Event("steps", begin * step.total + (step.index + 1) * len(pictures), count * step.total))
             if watch and not begin and (step.total - 1 - step.index) % -(-step.total // FRAMES) == 0:
                 watch(picture_grid(list(step.clean)))
-        found += [to_image(one) for one in step.x]
+        *_, last = [step.x, *enlarged(stages, step.x, seed, pictures)]
+        found += [to_image(one) for one in last]
     return found
 
 

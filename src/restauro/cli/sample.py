@@ -38,6 +38,8 @@ class Sample(Command):
         group.add_argument(
             "--faithful", action="store_true", help="as published: every timestep of the training, one noisy step each"
         )
+        stage = "then enlarge them: super-resolver[:factor=2,steps=cosine:10]; repeated, one after another"
+        group.add_argument("--cascade", action="append", default=[], metavar="WEIGHTS", help=stage)
         group.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="seed of all noise (default 0)")
         files = parser.add_argument_group("files")
         where = "a sheet of all (default samples.png), or FOLDER/ for single pictures"
@@ -57,7 +59,7 @@ class Sample(Command):
             "sampler": sampler,
             "sampler_knobs": knobs,
         }
-        settings |= {"respacing": args.respacing, "faithful": args.faithful}
+        settings |= {"respacing": args.respacing, "faithful": args.faithful, "cascade": args.cascade}
         if sampler:
             SAMPLERS.check(sampler)  # before torch is loaded
         out = Path(args.output)
