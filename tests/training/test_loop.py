@@ -192,3 +192,41 @@ def test_the_better_average_ships(tmp_path: Path, better: str) -> None:
             found.append(objective.scores(network, pictures(4))["PSNR"])
     assert passport.scores["PSNR"] == pytest.approx((max if better == "higher" else min)(found), abs=1e-4)
     assert passport.device.startswith("CPU") and passport.pictures_seen == 80 and passport.size == 8
+
+
+class Preparing(Tiny):
+    """Says beforehand what it needs."""
+
+    def prepare(self, pictures: torch.Tensor, index: np.ndarray, data: Any, rng: np.random.Generator) -> Any:
+        return pictures, pictures + 0.1 * torch.from_numpy(rng.standard_normal(pictures.shape)).float()
+
+    def learn(self, network: torch.nn.Module, prepared: Any, rng: np.random.Generator) -> torch.Tensor:
+        pictures, noisy = prepared
+        loss = (network(noisy + 0.01 * float(rng.standard_normal())) - pictures).square().mean()
+        self.curve.append(float(loss.detach()))
+        return loss
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader")
+@pytest.mark.parametrize("kind", [Tiny, Preparing])
+def test_workers_change_nothing_but_the_time(tmp_path: Path, kind: type[Tiny]) -> None:
+    alone, helped, resumed = kind(), kind(), kind()
+    run(tmp_path / "alone", alone, changed(steps=12))
+    run(tmp_path / "helped", helped, changed(steps=6, workers=2, decay="none"))
+    assert helped.curve[:1] == alone.curve[:1] and len(helped.curve) == 6
+    again = kind()
+    run(tmp_path / "again", again, changed(steps=6, decay="none"))
+    assert helped.curve == again.curve
+    run(tmp_path / "helped", resumed, changed(steps=12, workers=1, decay="none", save_every=10), resume=True)
+    assert len(resumed.curve) == 6
+
+
+def test_workers_hand_over_what_the_objective_is_given_without_them() -> None:
+    from restauro.training.batches import Batches
+    from restauro.training.ranks import Ranks
+
+    batches = {workers: Batches(Tiny(), pictures(), changed(workers=workers), Ranks()).since(3) for workers in (0, 1)}
+    for _ in range(2):
+        (alone,), (helped,) = (next(coming) for coming in batches.values())
+        assert type(helped.index) is np.ndarray and (helped.index == alone.index).all() and torch.equal(helped.ready, alone.ready)
+        assert helped.rng.random() == alone.rng.random()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from restauro.api.parts import Config
     from restauro.training.run import Progress
 
-HERE = ("device", "save_every", "samples_every", "log_every", "slice_minutes", "part_mb", "light")
+HERE = ("device", "workers", "save_every", "samples_every", "log_every", "slice_minutes", "part_mb", "light")
 """Knobs that do not change the weights: the passport's command leaves them out."""
 
 

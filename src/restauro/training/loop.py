@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from restauro.core.errors import OutputError, RecipeError
 from restauro.training import checkpoint
-from restauro.training.augment import colour, mirror
 from restauro.training.average import average, decay_at
+from restauro.training.batches import Batches, Part
 from restauro.training.checkpoint import State
 from restauro.training.data import Pictures
 from restauro.training.grid import save_grid
@@ -39,11 +39,11 @@ def train(
     """
     with joined() as ranks:
         state = _start(objective, data, run, out, resume, ranks)
-        weights = objective.weights(data)
-        share = weights / weights.sum()
+        batches = Batches(objective, data, run, ranks)
+        coming = batches.since(state.step)
         began, before, saved, pictured = time.monotonic(), state.seconds, state.seconds, state.seconds
         while not _done(run, state):
-            state.recent = [*state.recent, _step(state, objective, data, share, run, ranks)][-run.log_every :]
+            state.recent = [*state.recent, _step(state, batches, next(coming), run, ranks)][-run.log_every :]
             state.step += 1
             state.seconds = ranks.agreed(before + time.monotonic() - began)
             news = _news(state, run)
@@ -112,17 +112,15 @@ def _done(run: Run, state: State) -> bool:
     return run.share(state.step, state.seconds) >= 1
 
 
-def _step(state: State, objective: Objective, data: Pictures, share: np.ndarray, run: Run, ranks: Ranks) -> float:
+def _step(state: State, batches: Batches, parts: list[Part], run: Run, ranks: Ranks) -> float:
     """One update of the weights; the loss, as the mean of all devices and parts."""
-    rng = np.random.default_rng([run.seed, state.step])
-    index = rng.choice(len(data), run.batch, p=share)
-    parts = np.split(index, ranks.world * run.accumulate)
     state.optimizer.zero_grad(set_to_none=True)
-    mine = range(ranks.rank * run.accumulate, (ranks.rank + 1) * run.accumulate)
     losses = []
-    for part in mine:
-        loss = _loss(state, objective, data, parts[part], rng if len(parts) == 1 else None, run, part)
-        (loss / len(mine)).backward()
+    for part in parts:
+        seed = np.random.SeedSequence([run.seed, state.step, 1, *([part.number] if part.number else [])])
+        torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's draws
+        loss = batches.loss(state.network, part)
+        (loss / len(parts)).backward()
         losses.append(loss.detach().cpu().double())
     mean = torch.stack(losses).mean()
     ranks.average([mean, *_gradients(state.network, ranks), *state.network.buffers()])
@@ -137,21 +135,6 @@ def _gradients(network: nn.Module, ranks: Ranks) -> Iterator[Tensor]:
             parameter.grad = torch.zeros_like(parameter)
         if parameter.grad is not None:
             yield parameter.grad
-
-
-def _loss(
-    state: State, objective: Objective, data: Pictures, index: np.ndarray, rng: np.random.Generator | None, run: Run, part: int
-) -> Tensor:
-    """Of one part of a batch. Its draws depend on (seed, step, part): two devices do what one does in two parts."""
-    rng = rng or np.random.default_rng([run.seed, state.step, 2, part])
-    seed = np.random.SeedSequence([run.seed, state.step, 1, *([part] if part else [])])
-    torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's draws
-    pictures = data.batch(index, rng)
-    if run.flip:
-        pictures = mirror(pictures, rng, run.flip)
-    if run.colour:
-        pictures = colour(pictures, rng, run.colour)
-    return objective.loss(state.network, pictures, index, data, rng)
 
 
 def _update(state: State, run: Run) -> None:

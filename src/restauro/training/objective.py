@@ -20,7 +20,9 @@ class Objective(Protocol):
 
     Tensors are made on the CPU; the network takes and gives them, wherever it computes itself (place.py).
 
-    Two further names are optional. `samples(network, size)` returns pictures (N, 3, size, size) in [-1, 1], the same draws every
+    Further names are optional. `prepare(pictures, index, data, rng)` returns tensors, made on other cores while the network
+    learns (`Run.workers`), and `learn(network, prepared, rng)` the loss of them; `loss` then is the one after the other.
+    `samples(network, size)` returns pictures (N, 3, size, size) in [-1, 1], the same draws every
     time, which the loop lays out as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving
     average is chosen, is better the lower it is.
     """

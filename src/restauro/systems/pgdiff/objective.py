@@ -28,6 +28,7 @@ from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
 
 SCHEDULE = NoiseSchedule.named("openai-linear", 1000)
+Prepared = tuple[Tensor, np.ndarray, Tensor, Tensor | None]
 SHARP = 750.0
 """Laplacian variance that sampling asks for: the median of sharp portraits."""
 
@@ -79,13 +80,20 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
         return balance(data)
 
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
+        return self.learn(network, self.prepare(pictures, index, data, rng), rng)
+
+    def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Prepared:
+        """Augmented pictures, their timesteps, what the network is told and what it is shown of them."""
         pictures, parameters = augment(pictures, rng)
         sharp = sharpness_condition(np.array([data.records[i].get("sharp", 300.0) for i in index]))
         told = torch.from_numpy(sharp * (rng.random(len(index)) >= 0.1)).float()
         conditions = torch.cat([parameters, told[:, None]], 1)
         timesteps = self.timesteps(len(pictures), rng)
-        shown = self.shown(pictures, rng, self.told)
-        return self.error(network, pictures, timesteps, conditions, shown, torch_generator(rng)).mean()
+        return pictures, timesteps, conditions, self.shown(pictures, rng, self.told)
+
+    def learn(self, network: nn.Module, prepared: Prepared, rng: np.random.Generator) -> Tensor:
+        """The mean weighted error."""
+        return self.error(network, *prepared, torch_generator(rng)).mean()
 
     def shown(self, pictures: Tensor, rng: np.random.Generator, share: float, kind: str | None = None) -> Tensor | None:
         """The observation's channels of a damaged version of each picture, zeros for all but a share of them."""
@@ -196,9 +204,18 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
         return balance(data)
 
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
+        return self.learn(network, self.prepare(pictures, index, data, rng), rng)
+
+    def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Augmented pictures, damaged versions of them, and the masks."""
         pictures, _ = augment(pictures, rng)
         damaged, masks = zip(*(damage(one[None], rng) for one in pictures), strict=True)
-        answer = smooth_answer(network, torch.cat(damaged), torch.cat(masks))
+        return pictures, torch.cat(damaged), torch.cat(masks)
+
+    def learn(self, network: nn.Module, prepared: tuple[Tensor, ...], rng: np.random.Generator) -> Tensor:
+        """L1, and the distances that an embedder sees."""
+        pictures, damaged, masks = prepared
+        answer = smooth_answer(network, damaged, masks)
         loss = (answer - pictures).abs().mean()
         if self.identity:
             identity = Identity(embedder=self.embedder)

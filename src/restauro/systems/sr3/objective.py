@@ -71,8 +71,16 @@ class Sr3Objective(Knobbed, frozen=True, kw_only=True):
         return np.ones(len(data))
 
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
+        return self.learn(network, self.prepare(pictures, index, data, rng), rng)
+
+    def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Crops, the small ones enlarged, and what the network is told of them."""
         pairs = [self.pair(_crop(one, self.crop + 2 * MARGIN, rng), rng) for one in pictures]
-        clean, reference, conditions = (torch.cat(part) for part in zip(*pairs, strict=True))
+        return tuple(torch.cat(part) for part in zip(*pairs, strict=True))
+
+    def learn(self, network: nn.Module, prepared: tuple[Tensor, ...], rng: np.random.Generator) -> Tensor:
+        """The loss at random noise levels."""
+        clean, reference, conditions = prepared
         levels = self.levels(len(clean), rng)
         return self.error(network, clean, reference, conditions, levels, torch_generator(rng)).mean()
 
