@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from restauro.core.recipe import Recipe
 from restauro.core.registry import SYSTEMS
-from restauro.systems._report import Outcome
+
+if TYPE_CHECKING:
+    from restauro.systems._report import Outcome
 
 TASKS: dict[str, Recipe] = {}
 for _system in SYSTEMS:

@@ -16,6 +16,7 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.recipe import Recipe
 from restauro.photo.colour import into_range, keep_tone, tone
+from restauro.photo.faces.align import resample, scale_of
 from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
@@ -29,6 +30,8 @@ from restauro.systems.pgdiff.report import notices
 
 BATCH = 16 * 128**2
 """Pixels of faces at once, sixteen of 128 x 128: bounds the memory of a school photograph."""
+WORTH = 1.4
+"""How much larger a face must stand in the photograph than the prior works, for its restored picture to be enlarged."""
 FINE = 2.0
 """Pixels of a crop: what a Gaussian of this width takes away is fine detail."""
 
@@ -152,10 +155,17 @@ def _enlarge(
     """The whole photograph as the task "upscale" makes it larger: the prior's faces are put into that."""
     if recipe.upscale == 1:
         return pixels, mask
-    same = {name: getattr(recipe, name) for name in ("upscale", "cleaning", "seed")}
-    larger = msgspec.structs.replace(TASKS["upscale"], prior=recipe.upscaler, **same)
-    pixels = next(way(larger)(pixels, larger, [recipe.seed], device, listener=listener)).pixels
-    return pixels, None if mask is None else resize(mask, *pixels.shape[:2])
+    larger = _larger(pixels, recipe.upscale, recipe, recipe.cleaning, device, listener)
+    return larger, None if mask is None else resize(mask, *larger.shape[:2])
+
+
+def _larger(
+    pixels: np.ndarray, factor: int, recipe: Recipe, cleaning: float, device: torch.device, listener: Listener = silent
+) -> np.ndarray:
+    ours = TASKS["upscale"]
+    how = msgspec.structs.replace(ours, prior=recipe.upscaler, upscale=factor, cleaning=cleaning, seed=recipe.seed)
+    enlarged: np.ndarray = next(way(how)(pixels, how, [recipe.seed], device, listener=listener)).pixels
+    return enlarged
 
 
 def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, listener: Listener) -> None:
@@ -171,6 +181,20 @@ def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, lis
         if plan.tone != "colour" and recipe.colour == "keep" and recipe.task != "colorize":
             restored = keep_tone(job.picture, restored)
         job.restored, job.likeness = restored, None if alike is None else float(alike[i])
+        if recipe.upscale > 1 and not recipe.faithful:
+            _above(job, recipe, plan, device)
+
+
+def _above(job: Job, recipe: Recipe, plan: Plan, device: torch.device) -> None:
+    """The prior restores at its own size. Where the enlarged photograph shows more of the face, its answer is enlarged, too."""
+    assert job.restored is not None
+    shrunk = 1 / scale_of(job.matrix)
+    factor = 4 if shrunk > 2 * WORTH else 2 if shrunk > WORTH else 1
+    if factor > 1:
+        size = job.restored.shape[0] * factor
+        job.restored = _larger(job.restored, factor, recipe, 0.0, device)
+        job.matrix = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]) @ np.vstack((job.matrix, [0, 0, 1]))
+        job.picture = resample(plan.base, job.matrix, (size, size), border="edge")
 
 
 def _put_back(plan: Plan) -> tuple[np.ndarray, np.ndarray]:

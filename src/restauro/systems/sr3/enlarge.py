@@ -23,10 +23,11 @@ from restauro.photo.resize import resize
 from restauro.photo.tiles import Tile, tiles
 from restauro.properties.downscaling import Downscaling, Small
 from restauro.systems.sr3.denoiser import super_resolver
+from restauro.weights.store import find
 
-TILE, OVERLAP = 256, 48
+TILE, OVERLAP = 384, 48
 """Pixels of the result. Over half the overlap a network sees the same surroundings as in the whole picture."""
-MULTIPLE = 16
+MULTIPLE = 32
 """Sides that every network divides."""
 KERNEL = 4
 """Pixels of the small picture beyond a tile by which its enlargement is decided."""
@@ -52,7 +53,7 @@ def enlarge(pixels: np.ndarray, recipe: Recipe, device: torch.device, listener: 
     inputs = list(tiles(height, width, TILE // s, OVERLAP // s))
     outputs = list(tiles(height, width, TILE // s, OVERLAP // s, scale=s))
     out = np.zeros((height * s, width * s, 3), np.float32)
-    wants = [Wanted(property_of(want, s), want.weight) for want in recipe.wants]
+    wants = [Wanted(property_of(want, s), want.weight * _clean(want, recipe)) for want in recipe.wants]
     for done, (taken, put) in enumerate(zip(inputs, outputs, strict=True)):
 
         def heard(event: Event, done: int = done) -> None:
@@ -66,7 +67,10 @@ def enlarge(pixels: np.ndarray, recipe: Recipe, device: torch.device, listener: 
 def calls(recipe: Recipe) -> int:
     """Of the network, for each tile."""
     sampler = sampler_of(recipe)
-    return 1 + (sampler.calls(recipe.steps - 1) if recipe.steps > 1 and _top(recipe) >= LEAST_SIGMA else 0)
+    if recipe.start == 0:
+        return sampler.calls(recipe.steps)
+    first = int(find(recipe.prior)[0].prediction == "clean")
+    return first + (sampler.calls(recipe.steps - 1) if recipe.steps > 1 and _top(recipe) >= LEAST_SIGMA else 0)
 
 
 def sampler_of(recipe: Recipe) -> Sampler:
@@ -79,6 +83,11 @@ def property_of(want: Want, factor: int) -> Property:
     knobs = {"factor": factor, **want.knobs} if want.property == "downscaling" else want.knobs
     found: Property = build(PROPERTIES.get(want.property), knobs, name=want.property, lax=True)
     return found
+
+
+def _clean(want: Want, recipe: Recipe) -> float:
+    """What is left out of a photograph must not come back with its own pixels."""
+    return max(0.0, 1 - 4 * recipe.cleaning) if want.property == "downscaling" else 1.0
 
 
 def _tile(pixels: np.ndarray, taken: Tile, put: Tile, walk: Walk) -> np.ndarray:
@@ -99,17 +108,20 @@ def _walk(reference: Tensor, noise: Noise, walk: Walk) -> Tensor:
     recipe = walk.recipe
     conditions = torch.tensor([[np.log2(recipe.upscale) - 1, recipe.cleaning]], dtype=torch.float32)
     denoiser = super_resolver(recipe.prior, reference, conditions)
-    last, total = len(denoiser.schedule) - 1, calls(recipe)
-    guidance: Guidance = Unguided()
-    x = first = denoiser(noise(0), last).clean  # where nothing is known of the large picture: the middle of what it could be
-    walk.listener(Event("steps", 1, total))
-    if total > 1:
-        schedule = denoiser.schedule.respace(f"karras:{recipe.steps - 1}@{_top(recipe):g}")
+    total, done = calls(recipe), 0
+    x, steps = reference, f"sr3-linear:{recipe.steps}"  # start 0: from noise alone, as published
+    if recipe.start:
+        steps = f"karras:{recipe.steps - 1}@{_top(recipe):g}"
+        if denoiser.predicts == "clean":  # where nothing is known of the large picture: the middle of what it could be
+            x, done = denoiser(noise(0), len(denoiser.schedule) - 1).clean, 1
+            walk.listener(Event("steps", done, total))
+    if total > done:
+        schedule = denoiser.schedule.respace(steps)
         guidance = guidance_of(walk.wants, reference, schedule)
-        start = schedule.q_sample(first, len(schedule) - 1, noise(0, 1))
+        start = schedule.q_sample(x, len(schedule) - 1, noise(0, 1)) if recipe.start else noise(0)
         for step in sampler_of(recipe).steps(denoiser.on(schedule), start, guidance, noise):
             x = step.x
-            walk.listener(Event("steps", 1 + round((total - 1) * (step.index + 1) / step.total), total))
+            walk.listener(Event("steps", done + round((total - done) * (step.index + 1) / step.total), total))
     if not torch.isfinite(x).all():
         warnings.warn("low precision gave numbers that are not finite; using the enlarged photograph there", stacklevel=2)
         x = torch.where(torch.isfinite(x), x, reference)
