@@ -52,11 +52,11 @@ def test_reduced_it_is_the_photograph(factor: int) -> None:
 
 
 def test_tiles_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Complaint 10 of the SR3 repository's users: fixed sizes only."""
-    small, recipe = photograph(40, 100), msgspec.structs.replace(FEW, steps=3)
+    """Complaint 10 of the SR3 repository's users: fixed sizes only. (Sides of 16 pixels: only the padding would differ.)"""
+    small, recipe = photograph(40, 104), msgspec.structs.replace(FEW, steps=3)
     whole = enlarge(small, recipe, CPU)
     monkeypatch.setattr(tiled, "TILE", 128)
-    assert np.abs(enlarge(small, recipe, CPU) - whole).max() < 1 / 255
+    assert np.abs(enlarge(small, recipe, CPU) - whole).max() < 0.5 / 255
 
 
 def test_the_noise_is_the_seed_and_the_place() -> None:
