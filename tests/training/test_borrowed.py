@@ -48,3 +48,17 @@ def test_a_slice_without_any_other_package(part: str, tmp_path: Path) -> None:
     assert {"state.pt.json", "state.pt.1.000", "light.safetensors.json", "log.jsonl", "config.json"} <= {
         file.name for file in out.iterdir()
     }
+
+
+def test_a_bar_without_rich_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from restauro.cli._progress import Bar
+    from restauro.core.events import Event
+
+    for module in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with Bar(1) as bar:
+        bar.begin("training")
+        bar(Event("step", 1, 2))
+        bar(Event("step", 2, 2))

@@ -89,3 +89,27 @@ def test_alone_there_is_nothing_to_agree_on() -> None:
         tensor = torch.ones(2)
         ranks.average([tensor])
         assert tensor.tolist() == [1, 1] and is_first()
+
+
+@pytest.mark.slow
+def test_torchrun(tmp_path: Path) -> None:
+    """The command of docs/training.md, small."""
+    import subprocess
+    import sys
+
+    import numpy as np
+    from PIL import Image
+
+    for i in range(4):
+        pixels = np.random.default_rng(i).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    small = [word for knob in ("width=8", "mult=1,1", "blocks=1", "attention=2", "T=10") for word in ("--knob", knob)]
+    words = ["train", "ddpm", "--data", tmp_path, "--size", 16, "--batch", 4, "--steps", 3, "--out", tmp_path / "run", *small]
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "restauro", *words]
+    done = subprocess.run(
+        [str(word) for word in command], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 3 (100%") == 1  # one of them speaks
+    assert torch.load(tmp_path / "run" / STATE, weights_only=True)["machines"][0].startswith("2 x CPU")

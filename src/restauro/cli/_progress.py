@@ -40,7 +40,11 @@ class Bar:
 
     def _update(self, words: str) -> None:
         if self._bar is None:
-            self._bar = _draw(self._total)
+            try:
+                self._bar = _draw(self._total)
+            except ImportError:  # on a borrowed machine there may be no rich (docs/training.md)
+                self._show = False
+                return
         self._bar.update(self._bar.task_ids[0], completed=max(self._done, 0) + self._share, description=words)
 
 
