@@ -23,12 +23,12 @@ from restauro.photo.resize import resize
 from restauro.photo.tiles import Tile, tiles
 from restauro.properties.downscaling import Downscaling, Small
 from restauro.systems.sr3.denoiser import super_resolver
-from restauro.weights.store import find
+from restauro.weights.store import find, load
 
 TILE, OVERLAP = 384, 48
 """Pixels of the result. Over half the overlap a network sees the same surroundings as in the whole picture."""
-MULTIPLE = 32
-"""Sides that every network divides."""
+MULTIPLE = 16
+"""Sides that our networks divide; an imported one may need larger ones."""
 KERNEL = 4
 """Pixels of the small picture beyond a tile by which its enlargement is decided."""
 LEAST_SIGMA = 0.01
@@ -95,7 +95,8 @@ def _tile(pixels: np.ndarray, taken: Tile, put: Tile, walk: Walk) -> np.ndarray:
     large = _enlarged(pixels, taken, walk.recipe.upscale)
     height, width = large.shape[:2]
     reference = torch.from_numpy(large).permute(2, 0, 1)[None].to(walk.device) * 2 - 1
-    below, right = -height % MULTIPLE, -width % MULTIPLE
+    multiple = max(MULTIPLE, int(load(walk.recipe.prior, walk.device).multiple))  # type: ignore[arg-type]
+    below, right = -height % multiple, -width % multiple
     reference = F.pad(reference, (0, right, 0, below), mode="replicate")
     window = (put.top, put.bottom + below, put.left, put.right + right)
     noise = FieldNoise(walk.recipe.seed, 3, window, walk.device)
