@@ -45,5 +45,7 @@ FILES = (
     Official("rrdb_iter_100000.pth", "pgdiff/keys/rrdb_restorer", "pgdiff-restorer", wrap=in_training),
     Official("ms1mv3_arcface_r50_fp16.pth", "pgdiff/keys/iresnet50", "arcface-iresnet50"),
     Official("iddpm_ffhq256_ema750000.pth", "pgdiff/keys/iddpm_ffhq256_unet", "ffhq256", "module."),
+    Official("google-ddpm-celebahq-256.bin", "ddpm_sr3/keys/diffusers_ddpm_256_legacy_attn_names", "ddpm-256"),
+    Official("ho-cifar10-variables.pt", "ddpm_sr3/keys/ho_tf_cifar10_32", "ddpm-cifar32"),
     Official("256x256_diffusion_uncond.pt", "ddpm_sr3/keys/openai_guided_256_uncond", "guided256"),
 )

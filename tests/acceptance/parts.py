@@ -15,7 +15,7 @@ from torch import Tensor
 from restauro.core.events import Event
 from restauro.core.recipe import Recipe, Want
 from restauro.diffusion.contract import Observation
-from restauro.networks.unet import Attention
+from restauro.networks.blocks import Attention
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.store import load

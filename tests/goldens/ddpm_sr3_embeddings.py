@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from restauro.networks.blocks import timestep_embedding
 from restauro.networks.sr3 import TimeEmbedding, level_embedding
-from restauro.networks.unet import timestep_embedding
 from tests.goldens.runner import Case, close, handles
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from restauro.networks.blocks import SameConv2d
-from restauro.networks.unet import Norm, SuperResUNet, UNet, timestep_embedding, unet_arguments
+from restauro.networks.blocks import Norm, SameConv2d, timestep_embedding
+from restauro.networks.unet import SuperResUNet, UNet, unet_arguments
 
 SMALL: dict[str, Any] = {"in_channels": 3, "out_channels": 3, "model_channels": 16, "channel_mult": [1, 2], "num_res_blocks": 1}
 VARIANTS: list[dict[str, Any]] = [

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -169,6 +170,19 @@ def test_archives_that_are_bombs_or_something_else(tmp_path: Path) -> None:
 def test_claimed_sizes_are_believed_only_so_far(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1).expand(2**40)}, tmp_path / "w.pth")
     refused(tmp_path / "w.pth", "claims more than")
+
+
+def test_arrays_of_numpy(tmp_path: Path) -> None:
+    arrays = {"model/conv_in/W": np.ones((3, 3, 3, 2), np.float32), "step": np.array(7)}
+    np.savez(tmp_path / "w.npz", **arrays)  # type: ignore[arg-type]
+    read = read_state_dict(tmp_path / "w.npz")
+    assert read.keys() == arrays.keys() and read["model/conv_in/W"].shape == (3, 3, 3, 2)
+    np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object))
+    refused(tmp_path / "objects.npz", "more than arrays of numbers")
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(2**20))
+    refused(tmp_path / "bomb.npz", "it unpacks to")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "w.npz").read_bytes()[:200])
+    refused(tmp_path / "cut.npz", "truncated or damaged")
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:

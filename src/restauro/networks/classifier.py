@@ -8,7 +8,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restauro.networks.unet import Norm, UNet
+from restauro.networks.blocks import Norm
+from restauro.networks.unet import UNet
 
 
 class NoisyClassifier(UNet):

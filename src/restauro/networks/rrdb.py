@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restauro.networks.unet import timestep_embedding
+from restauro.networks.blocks import timestep_embedding
 
 DAMPING = 0.2  # of every residual, at both levels
 

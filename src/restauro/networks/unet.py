@@ -16,9 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restauro.networks.blocks import NORMS, Attention, Downsample, Norm, ResBlock, Stage, Upsample, timestep_embedding
-
-__all__ = ["Attention", "Norm", "ResBlock", "SuperResUNet", "UNet", "timestep_embedding", "unet_arguments"]
+from restauro.networks.blocks import NORMS, Attention, Downsample, ResBlock, Stage, Upsample, timestep_embedding
 
 
 class UNet(nn.Module):
@@ -188,7 +186,8 @@ class SuperResUNet(UNet):
 def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """The constructor arguments of `UNet` that made this state dict, read off its keys and shapes.
 
-    Not in the shapes and therefore conventional: heads of 64 channels, legacy order, 32 groups; answers of 3 or, with a
+    Not in the shapes and therefore conventional, OpenAI's: heads of 64 channels, legacy order, 32 groups, padding, epsilon and
+    embedding; answers of 3 or, with a
     learned variance, 6 channels (a last convolution of 3 s^2 or 6 s^2 channels means space_to_depth s). `KeyError` if
     this is no U-Net.
     """

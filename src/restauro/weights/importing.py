@@ -18,7 +18,7 @@ from restauro.weights.store import available, imported_folder, intact, keep, sav
 if TYPE_CHECKING:
     from torch import Tensor
 
-ENDINGS = {".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"}
+ENDINGS = {".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".npz", ".onnx"}
 """What the names of weights files end in: such a word is not taken for a name."""
 YUNET_SIZE = 4 * 2**20
 YUNET_OUTPUTS = (b"cls_8", b"obj_16", b"bbox_32", b"kps_32")

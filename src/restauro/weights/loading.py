@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -37,12 +38,15 @@ SAFETENSORS = (b'{"', b"{}")
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a weights file, by name, on the CPU, in the type they are stored in.
 
-    safetensors, or a PyTorch pickle (read with `weights_only=True`). Weights inside `params_ema`, `params`, `state_dict`
-    or `model` are found; a `module.` that stands before every name is taken off. Raises `WeightsError`.
+    safetensors, a PyTorch pickle (read with `weights_only=True`) or NumPy's .npz without objects. Weights inside `params_ema`,
+    `params`, `state_dict` or `model` are found; a `module.` that stands before every name is taken off. Raises `WeightsError`.
     """
     path = Path(path)
     start = _start_of(path)
-    raw = _read_safetensors(path) if path.suffix == ".safetensors" or _begins_as_safetensors(start) else _read_pickle(path, start)
+    if path.suffix == ".safetensors" or _begins_as_safetensors(start):
+        raw = _read_safetensors(path)
+    else:
+        raw = _read_npz(path) if path.suffix == ".npz" else _read_pickle(path, start)
     tensors = _unwrap(raw, path)
     if sum(value.numel() * value.element_size() for value in tensors.values()) > MAX_BYTES:
         raise WeightsError(f"{path} claims more than {MAX_BYTES >> 30} GiB of tensors")
@@ -99,9 +103,19 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} is damaged: {_first_line(error)}") from None
 
 
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    """How variables leave TensorFlow most easily: numpy.savez(file, **arrays)."""
+    _check_archive(path, "")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    except Exception as error:  # objects, damage, types that torch has not
+        raise WeightsError(f"{path} is damaged or holds more than arrays of numbers: {_first_line(error)}") from None
+
+
 def _read_pickle(path: Path, start: bytes) -> Any:
     if start.startswith(b"PK"):
-        _check_archive(path)
+        _check_archive(path, "/data.pkl")
     elif not start.startswith(b"\x80"):  # PROTO: pickles of protocol 2 and later, which torch.save writes
         raise WeightsError(f"{path} is not a weights file: neither safetensors nor a PyTorch checkpoint")
     try:
@@ -119,8 +133,11 @@ def _read_pickle(path: Path, start: bytes) -> Any:
         raise WeightsError(f"{path} is damaged or not a weights file: {_first_line(error)}") from None
 
 
-def _check_archive(path: Path) -> None:
-    """Its directory stands at the end, so a truncated archive has none; an archive that unpacks to more is a bomb."""
+def _check_archive(path: Path, holds: str) -> None:
+    """Its directory stands at the end, so a truncated archive has none; an archive that unpacks to more is a bomb.
+
+    holds: what the name of one of its files ends in.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
@@ -129,7 +146,7 @@ def _check_archive(path: Path) -> None:
         raise WeightsError(f"{path} is truncated or damaged: the archive has no directory") from None
     if unpacked > MAX_BYTES or unpacked > 2 * path.stat().st_size:
         raise WeightsError(f"{path} is refused: it unpacks to {unpacked} bytes, and weights are not compressed")
-    if not any(name.endswith("/data.pkl") for name in names):
+    if not any(name.endswith(holds) for name in names):
         raise WeightsError(f"{path} is an archive, but no PyTorch checkpoint")
 
 

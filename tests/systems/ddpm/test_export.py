@@ -196,6 +196,12 @@ def test_the_shipped_prior_as_onnx(tmp_path: Path) -> None:
     assert json.loads(session.get_modelmeta().custom_metadata_map["restauro"])["sha256"] == passport.sha256
 
 
+def test_onnx_without_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"pip install 'restauro\[onnx\]'"):
+        export_onnx("face-prior", tmp_path / "prior.onnx")
+
+
 @pytest.mark.parametrize("arguments", [{}, {"num_classes": 4}, {"conditions": 2, "num_classes": 4}, {"time_embedding": False}])
 def test_the_inputs_of_an_onnx_file_are_what_the_network_takes(arguments: dict[str, Any]) -> None:
     passport = kept("any", arguments)
