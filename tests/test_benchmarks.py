@@ -1,12 +1,15 @@
 """What the tables rest on: settings searched to where they are best, a cache that notices every change, disjoint splits."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 
+from benchmarks import ablation
 from benchmarks.answers import DECIDES, key
 from benchmarks.faces import Faces, damaged
 from benchmarks.passport import note
@@ -129,3 +132,34 @@ def test_nobody_is_in_both_halves_of_the_reference_task() -> None:
     assert val.reference is not None and test.reference is not None
     pictures = [*val.clean, *val.reference, *test.clean, *test.reference]
     assert len({picture.numpy().tobytes() for picture in pictures}) == len(pictures) == 200
+
+
+def test_a_direction_that_is_not_sure_says_so() -> None:
+    sure, unsure = ablation.over_seeds([2.0, 2.1, 1.9]), ablation.over_seeds([2.0, -2.1, 1.9])
+    assert (sure.high - sure.low) / 2 == pytest.approx(4.303 * 0.1 / 3**0.5)
+    assert "worse" in ablation.verdict(sure) and "not significant" in ablation.verdict(unsure)
+    assert "better" in ablation.verdict(ablation.over_seeds([-1.0, -1.1])) and ablation.over_seeds([1.0]).low == -float("inf")
+    assert ablation.verdict(ablation.over_seeds([float("inf"), 1.0])) == "unstable"
+
+
+@needs_shared
+def test_the_ablation_runs_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cell in earnest; the others share its figures."""
+    whole, done = ablation.scored, list[dict[str, float]]()
+
+    def once(*words: Any) -> dict[str, float]:
+        done.append(done[0] if done else whole(*words))
+        return done[-1]
+
+    monkeypatch.setattr(ablation, "scored", once)
+    size = ["--steps", "2", "--samples", "4", "--timesteps", "25", "--width", "8", "--held", "2", "--batch", "2"]
+    words = [*size, "--seeds", "2", "--pattern", "faces-val.tar", "--out", str(tmp_path)]
+    ablation.main(words)
+    table = (tmp_path / "ablation.md").read_text()
+    assert len(done) == 12 and table.count("| mean:") == table.count("| eps:") == 3
+    assert "LPIPS-Alex" in table and table.count("not significant") == 10 and 0 < done[0]["bits"] < 1000
+    capsys.readouterr()
+    ablation.main(words)
+    assert len(done) == 12 and (tmp_path / "ablation.md").read_text() == table and "seed 0" not in capsys.readouterr().out
