@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from restauro.core.errors import RecipeError
@@ -29,6 +30,9 @@ ATTENTION = 16
 """Side of the pictures with attention, as in DDPM. The paper does not state it; of the usual choices it comes nearest to its
 counts of parameters: 561, 617, 610 and 149 million."""
 
+TIME_SCALE = 5000.0
+"""Of levels in 0..1 before their sinusoids (WaveGrad, 2009.00713)."""
+
 
 def paper_arguments(task: str) -> dict[str, Any]:
     """Of `networks.unet.UNet`, for a task such as "16-128": six channels in, the condition before the noisy picture.
@@ -39,18 +43,23 @@ def paper_arguments(task: str) -> dict[str, Any]:
     if task not in PAPER:
         raise RecipeError(f"SR3's paper has no network {task!r}{suggest(task, PAPER)}")
     row = PAPER[task]
+    return arguments(row.model_channels, row.channel_mult, row.num_res_blocks, [row.size // ATTENTION], row.dropout)
+
+
+def arguments(width: int, mult: Sequence[int], blocks: int, attention: Sequence[int], dropout: float) -> dict[str, Any]:
+    """Of a network built as the paper's are; attention: levels, as downsampling factors."""
     return {
         "in_channels": 6,
         "out_channels": 3,
-        "model_channels": row.model_channels,
-        "channel_mult": list(row.channel_mult),
-        "num_res_blocks": row.num_res_blocks,
-        "attention": [row.size // ATTENTION],
+        "model_channels": width,
+        "channel_mult": list(mult),
+        "num_res_blocks": blocks,
+        "attention": list(attention),
         "num_heads": 1,
         "scale_shift": False,
         "resblock_updown": True,
         "skip_scale": 2**-0.5,
-        "dropout": row.dropout,
-        "groups": min(32, row.model_channels // 4),  # a group of one channel would undo what is added to it
-        "time_scale": 5000.0,
+        "dropout": dropout,
+        "groups": min(32, width // 4),  # a group of one channel would undo what is added to it
+        "time_scale": TIME_SCALE,
     }

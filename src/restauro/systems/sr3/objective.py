@@ -17,6 +17,7 @@ from restauro.degradations.noise import Noise
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.evaluation.metrics import psnr
 from restauro.networks.residual_denoiser import ResidualDenoiser
+from restauro.systems.sr3.practice import PublishedSr3
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
 
@@ -181,5 +182,5 @@ def _crop(picture: Tensor, side: int, rng: np.random.Generator) -> Tensor:
     return torch.rot90(picture, int(rng.integers(4)), (1, 2))
 
 
-PARTS = {"sr3": Sr3Objective}
+PARTS = {"sr3": Sr3Objective, "sr3-published": PublishedSr3}
 """What `restauro train` can train of this system."""
