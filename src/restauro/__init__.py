@@ -19,7 +19,21 @@ from restauro.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from restauro.api import Result, colorize, degrade, enhance, inpaint, inspect, old_photo, restore, sample, upscale, variants
+    from restauro.api import (
+        Result,
+        colorize,
+        degrade,
+        enhance,
+        evaluate,
+        inpaint,
+        inspect,
+        interpolate,
+        old_photo,
+        restore,
+        sample,
+        upscale,
+        variants,
+    )
     from restauro.core.recipe import Recipe
 
 __version__ = "0.1.0"
@@ -38,8 +52,10 @@ __all__ = [
     "colorize",
     "degrade",
     "enhance",
+    "evaluate",
     "inpaint",
     "inspect",
+    "interpolate",
     "old_photo",
     "restore",
     "sample",

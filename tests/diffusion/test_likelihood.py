@@ -53,6 +53,18 @@ def test_few_steps_estimate_what_all_of_them_say() -> None:
     assert (bound(LAB, clean, noise(256), 60).total - whole.total).std() < off.std() * 4
 
 
+def test_terms_are_the_closed_form() -> None:
+    """KL = c1^2 (x_0 - E[x_0 | x_t])^2 / (2 beta-tilde ln 2), whose mean square is the posterior's variance on every axis."""
+    clean, schedule = LAB.draw(500, seed=4), LAB.schedule
+    for term in bound(LAB, clean, noise(500)).terms[:-1]:
+        t = term.stratum[0]
+        a, c = schedule.alphas_cumprod[t], schedule.posterior_mean_coef1[t]
+        variance = float((LAB.spectrum * (1 - a) / (a * LAB.spectrum + 1 - a)).mean())
+        for found, factor in ((term.clean_error, 1), (term.bits, c**2 / (2 * schedule.posterior_variance[t] * math.log(2)))):
+            expected = variance * factor
+            assert abs(float(found.mean()) - expected) < 5 * float(found.std()) / math.sqrt(500), t
+
+
 def test_it_needs_more_bits_than_the_entropy() -> None:
     """Of 8-bit pictures with this covariance, in bits a pixel: log2 of the bins' number in the Gaussian's volume."""
     spectrum = LAB.spectrum + 1e-12

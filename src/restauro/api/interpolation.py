@@ -16,6 +16,7 @@ from restauro.photo.faces.align import crop
 from restauro.photo.faces.detect import detect
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
+from restauro.systems._prior import trained
 from restauro.systems.ddpm.draw import between
 from restauro.systems.ddpm.recipe import make_drawing
 from restauro.systems.pgdiff.faces import Frame, only_face, to_tensor
@@ -49,7 +50,7 @@ def interpolate(
     """`count` pictures between the largest faces of two photographs, their reconstructions included, for each depth.
 
     depths: diffusion steps that both are sent through before they are mixed: 0 blends pixels, all of the schedule's draws
-    other people; default: half of them. spherical: the noise keeps its strength; False as published. aligned: the pictures
+    other people; default: until noise and picture are equally strong, faithful: half of them. spherical: the noise keeps its strength; False as published. aligned: the pictures
     are what the prior wants, cut out already. faithful: linear, ancestral, every step.
     """
     knobs = dict(sampler_knobs) if sampler_knobs else None
@@ -59,8 +60,9 @@ def interpolate(
     ends = [_face(one if isinstance(one, Photo) else read(one), frame, aligned) for one in (first, second)]
     one, two = (to_tensor([end], where) for end in ends)
     shares, found = np.linspace(0, 1, count).tolist(), list[Row]()
-    total = find(prior)[0].steps or 1000
-    wanted = [total // 2] if depths is None else list(depths)
+    schedule = trained(find(prior)[0])
+    usual = len(schedule) // 2 if faithful else round(float(schedule.t_of_sigma(1.0))) + 1
+    wanted = [usual] if depths is None else list(depths)
     for place, depth in enumerate(wanted):
 
         def heard(event: Event, place: int = place) -> None:

@@ -26,9 +26,7 @@ class Interpolate(Command):
         parser.add_argument("photos", nargs="*", metavar="PHOTO", help="two photographs; of each the largest face is taken")
         how = parser.add_argument_group("how")
         how.add_argument("-n", "--count", type=whole(2, 100), default=7, metavar="N", help="pictures in a row (default 7)")
-        deep = (
-            "diffusion steps both are sent through before they are mixed; several like 125,500 give rows (default: half of all)"
-        )
+        deep = "diffusion steps both are sent through before they are mixed; several like 125,500 give rows (default: to sigma 1)"
         how.add_argument("--depth", type=_depths, metavar="N[,N...]", help=deep)
         how.add_argument("--coarse-to-fine", action="store_true", help=f"{ROWS} rows, from all diffusion steps to none")
         how.add_argument("--linear", action="store_true", help="mix the noise linearly, as published: smoother in the middle")

@@ -44,7 +44,7 @@ def test_train_sample_evaluate_interpolate_restore(pictures: Path, tmp_path: Pat
     assert main(["sample", "-n", "2", "--prior", name, "--steps", "4", "-o", str(tmp_path / "samples.png"), "-q"]) == 0
     assert len(api.sample(1, prior=name, faithful=True, device="cpu")) == 1
     assert api.evaluate(pictures, prior=name, timesteps=4, device="cpu").total.value > 0
-    assert api.interpolate(one, other, prior=name, aligned=True, steps=3, device="cpu")[0].depth == 50
+    assert api.interpolate(one, other, prior=name, aligned=True, steps=3, faithful=True, device="cpu")[0].depth == 50
     result = api.restore(one, prior=name, aligned=True, steps=2, force=True, device="cpu")
     assert result.image.size == (32, 32)
     faithful = api.restore(one, prior=name, aligned=True, steps=2, faithful=True, force=True, device="cpu")
