@@ -50,8 +50,9 @@ def interpolate(
     """`count` pictures between the largest faces of two photographs, their reconstructions included, for each depth.
 
     depths: diffusion steps that both are sent through before they are mixed: 0 blends pixels, all of the schedule's draws
-    other people; default: until noise and picture are equally strong, faithful: half of them. spherical: the noise keeps its strength; False as published. aligned: the pictures
-    are what the prior wants, cut out already. faithful: linear, ancestral, every step.
+    other people; default: until noise and picture are equally strong, faithful: half of them. spherical: the noise keeps its
+    strength; False as published. aligned: the pictures are what the prior wants, cut out already. faithful: linear,
+    ancestral, every step.
     """
     knobs = dict(sampler_knobs) if sampler_knobs else None
     settings = {"prior": prior, "sampler": sampler, "sampler_knobs": knobs, "seed": seed}
