@@ -17,6 +17,7 @@ from restauro.degradations.noise import Noise
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.evaluation.metrics import psnr
 from restauro.networks.residual_denoiser import ResidualDenoiser
+from restauro.systems.sr3.losses import levels_within
 from restauro.systems.sr3.practice import PublishedSr3
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
@@ -99,8 +100,8 @@ class Sr3Objective(Knobbed, frozen=True, kw_only=True):
             return torch.zeros(n)
         near = 1 / np.sqrt(1 + np.exp(2 * rng.normal(self.level_mean, self.level_spread, n)))
         t = rng.integers(len(SCHEDULE), size=n)
-        above, below = np.sqrt(SCHEDULE.alphas_cumprod_prev[t]), np.sqrt(SCHEDULE.alphas_cumprod[t])
-        return torch.from_numpy(np.where(rng.random(n) < self.published, rng.uniform(below, above), near)).float()
+        published = rng.random(n) < self.published
+        return torch.from_numpy(np.where(published, levels_within(SCHEDULE, t, rng.random(n)), near)).float()
 
     def error(
         self, network: nn.Module, clean: Tensor, reference: Tensor, conditions: Tensor, levels: Tensor, generator: torch.Generator
