@@ -224,3 +224,13 @@ def test_the_light_one_is_half_the_average_and_warms_up_again(tmp_path: Path, mo
     (tmp_path / LIGHT).write_bytes(b"x" * 100)
     with pytest.raises(RecipeError, match="cannot be resumed"):
         run(tmp_path, resume=True)
+
+
+def test_a_newer_light_one_is_gone_on_from(tmp_path: Path) -> None:
+    """It was carried home alone, into the folder where an older full one lies."""
+    run(tmp_path / "home", changed(steps=5, light=True))
+    run(tmp_path / "away", changed(steps=9, light=True))
+    (tmp_path / "away" / LIGHT).replace(tmp_path / "home" / LIGHT)
+    assert run(tmp_path / "home", changed(steps=11), resume=True) == [10, 11]
+    assert run(tmp_path / "home", changed(steps=12), resume=True) == [12]  # and now the full one is newer
+    assert torch.load(tmp_path / "home" / STATE, weights_only=True)["pictures"] == 48

@@ -30,14 +30,14 @@ LIGHT = "light.safetensors"
 LOG = "log.jsonl"
 DAMAGED = (OSError, RuntimeError, ValueError, KeyError, EOFError, TypeError, pickle.UnpicklingError, SafetensorError)
 MODULES = ("network", "ema", "ema2")
-TOLD = ("step", "seconds", "machines")
+TOLD = ("step", "pictures", "seconds", "machines")
 """What the light checkpoint tells beside its weights."""
 
 
 @dataclass
 class State:
-    """A run after `step` steps. fresh: the step at which the optimizer was new. recent: the last losses. machines: where it was
-    trained, in words. unsaved: lines of the log that wait for the next checkpoint.
+    """A run after `step` steps, in which it saw so many pictures. fresh: the step at which the optimizer was new. recent: the
+    last losses. machines: where it was trained, in words. unsaved: lines of the log that wait for the next checkpoint.
     """
 
     network: nn.Module
@@ -45,6 +45,7 @@ class State:
     ema2: nn.Module | None
     optimizer: torch.optim.Optimizer
     step: int = 0
+    pictures: int = 0
     fresh: int = 0
     seconds: float = 0.0
     recent: list[float] = field(default_factory=list)
@@ -61,28 +62,27 @@ class State:
 
     def to_dict(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).state_dict() for name in (*MODULES, "optimizer") if getattr(self, name) is not None}
-        return {**parts, **{name: getattr(self, name) for name in ("step", "fresh", "seconds", "recent", "machines")}}
+        return {**parts, **{name: getattr(self, name) for name in (*TOLD, "fresh", "recent")}}
 
     def resume(self, out: Path) -> None:
-        """Go on from the checkpoint in `out`: the full one, else the light one, whose optimizer starts anew.
+        """Go on from the newer checkpoint in `out`; where it is the light one, the optimizer starts anew.
 
         Raises RecipeError of one line where it is damaged or of another network.
         """
-        full = Parted(out / STATE)
         try:
-            if full.exists():
-                self._take(torch.load(full.read(), weights_only=True, map_location="cpu"))
+            stored, weights, told = newest(out)
+            if stored is not None:
+                self._take(stored)
             else:
-                weights, told = read_light(out)
-                self.step = self.fresh = told["step"]
-                self.seconds, self.machines = told["seconds"], told["machines"]
+                self.fresh = told["step"]
                 for module in (self.network, self.ema, self.ema2):
                     if module is not None:
-                        module.load_state_dict(weights)
+                        module.load_state_dict(weights["ema"])
+            for name in TOLD:
+                setattr(self, name, told[name])
         except DAMAGED as error:
             reason = str(error).strip().split("\n")[0]
-            name = out / (STATE if full.exists() else LIGHT)
-            raise RecipeError(f"{name} cannot be resumed: it is damaged, or of another network ({reason})") from None
+            raise RecipeError(f"the run in {out} cannot be resumed: it is damaged, or of another network ({reason})") from None
         trim_log(out / LOG, self.step)
 
     def _take(self, stored: dict[str, Any]) -> None:
@@ -91,8 +91,7 @@ class State:
         if self.ema2 is not None:  # a second average that begins later begins where the first one is
             self.ema2.load_state_dict(stored.get("ema2", stored["ema"]))
         self.optimizer.load_state_dict(stored["optimizer"])
-        self.step, self.seconds = stored["step"], stored["seconds"]
-        self.fresh, self.recent, self.machines = stored["fresh"], stored["recent"], stored["machines"]
+        self.fresh, self.recent = stored["fresh"], stored["recent"]
 
     def save(self, out: Path, run: Run) -> None:
         """The log first: lines after the checkpoint are cut off when it is resumed. OutputError where the disk is full."""
@@ -121,18 +120,19 @@ def exists(out: Path) -> bool:
     return Parted(out / STATE).exists() or Parted(out / LIGHT).exists()
 
 
-def averages(out: Path) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any]]:
-    """The moving averages of a run by their names ("ema", "ema2"), and its `step`, `seconds` and `machines`."""
-    full = Parted(out / STATE)
-    if full.exists():
-        stored = torch.load(full.read(), weights_only=True, map_location="cpu")
-        return {name: stored[name] for name in MODULES[1:] if name in stored}, {name: stored[name] for name in TOLD}
-    weights, told = read_light(out)
-    return {"ema": weights}, told
+def newest(out: Path) -> tuple[dict[str, Any] | None, dict[str, Mapping[str, Tensor]], dict[str, Any]]:
+    """The full checkpoint, unless the light one is newer or alone; moving averages by name ("ema", "ema2"); what TOLD names."""
+    full, light = Parted(out / STATE), Parted(out / LIGHT)
+    found = torch.load(full.read(), weights_only=True, map_location="cpu") if full.exists() else None
+    if found is None or light.exists():
+        weights, told = read_light(out)
+        if found is None or told["step"] > found["step"]:
+            return None, {"ema": weights}, told
+    return found, {name: found[name] for name in MODULES[1:] if name in found}, {name: found[name] for name in TOLD}
 
 
 def read_light(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Weights in float32, and `step`, `seconds` and `machines`."""
+    """Weights in float32, and what TOLD names."""
     data = Parted(out / LIGHT).read().getvalue()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     weights = load_safetensors(data)

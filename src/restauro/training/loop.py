@@ -44,7 +44,7 @@ def train(
         began, before, saved, pictured = time.monotonic(), state.seconds, state.seconds, state.seconds
         while not _done(run, state):
             state.recent = [*state.recent, _step(state, batches, next(coming), run, ranks)][-run.log_every :]
-            state.step += 1
+            state.step, state.pictures = state.step + 1, state.pictures + run.batch
             state.seconds = ranks.agreed(before + time.monotonic() - began)
             news = _news(state, run)
             if ranks.first and (state.step % run.log_every == 0 or news.share >= 1):
@@ -67,7 +67,7 @@ def train(
 def finished(objective: Objective, data: Pictures, out: Path, which: str = "ema") -> tuple[nn.Module, int]:
     """The moving average of a run ("ema" or "ema2"), on the CPU, and its number of steps."""
     network = objective.build(data)
-    weights, told = checkpoint.averages(out)
+    _, weights, told = checkpoint.newest(out)
     network.load_state_dict(weights[which])
     return network.eval(), told["step"]
 

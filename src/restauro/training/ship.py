@@ -34,7 +34,7 @@ def ship(
     about: the training pictures in words. The scores are those of the float16 weights that are written; of two moving averages
     it is the one with the better first score (Karras et al. 2024, 2312.02696: the best length is known afterwards only).
     """
-    names, told = checkpoint.averages(out)
+    _, names, told = checkpoint.newest(out)
     networks = {which: finished(objective, data, out, which)[0] for which in names}
     scores = {which: _scores(objective, network, held) for which, network in networks.items()}
     sign = -1 if getattr(objective, "better", "higher") == "lower" else 1
@@ -44,7 +44,7 @@ def ship(
     passport = Passport(
         name=name,
         training_data=about,
-        pictures_seen=told["step"] * run.batch,
+        pictures_seen=told["pictures"],
         device="; ".join(told["machines"]),
         licence=licence,
         scores={key: round(value, 4) for key, value in scores[best].items()},
