@@ -230,3 +230,45 @@ def test_workers_hand_over_what_the_objective_is_given_without_them() -> None:
         (alone,), (helped,) = (next(coming) for coming in batches.values())
         assert type(helped.index) is np.ndarray and (helped.index == alone.index).all() and torch.equal(helped.ready, alone.ready)
         assert helped.rng.random() == alone.rng.random()
+
+
+OTHER = {
+    "batch": 6,
+    "accumulate": 2,
+    "rate": 5e-3,
+    "warm_up": 0,
+    "decay": "none",
+    "beta2": 0.9,
+    "weight_decay": 0.5,
+    "ema": 0.05,
+    "ema2": 0.5,
+    "clip": 0.01,
+    "flip": 1.0,
+    "colour": 0.3,
+    "seed": 1,
+    "dtype": "bfloat16",
+}
+"""Another value of every knob that changes what is learned."""
+ELSEWHERE = set("minutes steps device workers compile save_every samples_every log_every slice_minutes part_mb light".split())
+"""They decide when, where and how; each has a test of its own."""
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return outcome(tmp_path_factory.mktemp("plain"), RUN)
+
+
+def outcome(out: Path, how: Run) -> dict[str, Any]:
+    run(out, how=msgspec.structs.replace(how, steps=4, save_every=10))
+    stored = torch.load(out / "state.pt", weights_only=True)
+    return {f"{part} {key}": value for part in ("network", "ema", "ema2") for key, value in stored.get(part, {}).items()}
+
+
+@pytest.mark.parametrize("knob", OTHER)
+def test_every_knob_is_alive(tmp_path: Path, learned: dict[str, Any], knob: str) -> None:
+    found = outcome(tmp_path, changed(**{knob: OTHER[knob]}))
+    assert found.keys() != learned.keys() or any(not torch.equal(found[key], learned[key]) for key in learned)
+
+
+def test_no_knob_is_forgotten() -> None:
+    assert set(OTHER) | ELSEWHERE == set(Run.__struct_fields__) and not set(OTHER) & ELSEWHERE
