@@ -99,17 +99,18 @@ def terms(denoiser: Denoiser, clean: Tensor, noise: Noise, groups: Sequence[rang
     for group in groups:
         t = torch.full((len(clean),), group[0])
         if len(group) > 1:
-            place = torch.special.ndtr(noise(group[0], 1).flatten(1)[:, 0].double()) * len(group)
-            t += place.long().clamp(max=len(group) - 1).cpu()
+            place = torch.special.ndtr(noise(group[0], 1).flatten(1)[:, 0].cpu().double()) * len(group)
+            t += place.long().clamp(max=len(group) - 1)
         drawn = noise(group[0])
         x = schedule.q_sample(clean, t, drawn)
         estimate = denoiser(x, t)
         bits = step_bits(schedule, estimate, clean, x, t)
         missed = schedule.noise_from_clean(x, t, estimate.clean) - drawn
-        yield Term(group, t, bits, (estimate.clean - clean).square().mean((1, 2, 3)), missed.square().mean((1, 2, 3)))
+        errors = (change.square().mean((1, 2, 3)).cpu() for change in (estimate.clean - clean, missed))
+        yield Term(group, t, bits.cpu(), *errors)  # sums in float64 are taken on the CPU: not every device can
 
 
 def bound(denoiser: Denoiser, clean: Tensor, noise: Noise, timesteps: int | None = None) -> Bits:
     """Bits per dimension of pictures (N, C, H, W) with 8-bit levels in [-1, 1], by all steps or by so many."""
     found = tuple(terms(denoiser, clean, noise, strata(len(denoiser.schedule), timesteps)))
-    return Bits(prior_bits(denoiser.schedule, clean), found)
+    return Bits(prior_bits(denoiser.schedule, clean).cpu(), found)

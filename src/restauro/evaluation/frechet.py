@@ -49,7 +49,7 @@ def moments(features: Iterable[Tensor]) -> Moments:
         raise InputError(f"a Frechet distance needs at least two pictures on each side, not {len(rows)}")
     mean = rows.mean(0)
     root = (rows - mean) / np.sqrt(len(rows) - 1)
-    return Moments(mean, root if len(rows) <= rows.shape[1] else np.linalg.qr(root, mode="r"), len(rows))
+    return Moments(mean, root if len(rows) <= rows.shape[1] else np.asarray(np.linalg.qr(root, mode="r")), len(rows))
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:

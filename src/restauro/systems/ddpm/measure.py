@@ -38,7 +38,7 @@ def measure(
         for term in terms(denoiser, clean, noise, groups):
             found.append(term)
             listener(Event("timesteps", len(parts) * len(groups) + len(found), total))
-        parts.append(Bits(prior_bits(denoiser.schedule, clean), tuple(found)))
+        parts.append(Bits(prior_bits(denoiser.schedule, clean).cpu(), tuple(found)))
     return joined(parts)
 
 
