@@ -38,6 +38,8 @@ def test_stages_are_said_in_one_word() -> None:
 
 
 def test_samples_can_be_enlarged(tmp_path: Path) -> None:
-    prior = imported(tmp_path, "sampled")
-    plain, large = (api.sample(1, steps=1, seed=3, cascade=stages) for stages in ((), (f"{prior}:steps=sr3-linear:2",)))
-    assert (plain[0].size, large[0].size) == ((128, 128), (256, 256))
+    """The repository's network without a condition draws, the one with a condition enlarges."""
+    drawing, enlarging = imported(tmp_path, "drawing", 16, channels=3), imported(tmp_path, "enlarging")
+    stages = (f"{enlarging}:steps=sr3-linear:2",)
+    plain, large = (api.sample(1, prior=drawing, steps=1, seed=3, cascade=some) for some in ((), stages))
+    assert (plain[0].size, large[0].size) == ((16, 16), (32, 32))
