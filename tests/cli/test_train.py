@@ -85,6 +85,8 @@ def test_a_configuration_and_the_command_line_over_it(run: Run, pictures: Path, 
     assert passport["command"] == "restauro train --data pictures --config small.json --steps 2"
     assert json.loads((tmp_path / "run" / "config.json").read_text())["objective"]["width"] == 32
     assert run("train", "prior", *words[1:]).err.count("trains 'restorer'") == 1
+    done = run(*words, "--out", tmp_path / "other", "--minutes", "1e-9", "--json")
+    assert done.json["last"]["share"] == 1 and done.json["last"]["step"] == 1
     config.write_text(json.dumps({**settings, "run": {"stesp": 1}}))
     done = run(*words, "--resume")
     assert done.code == 2 and "stesp" in done.err and done.err.count("\n") == 1

@@ -95,7 +95,9 @@ class Train(Command):
 
 
 def _asked(args: argparse.Namespace, named: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The part, where its pictures and its run are, and the knobs of the run: the command line over the configuration."""
+    """The part, where its pictures and its run are, and the knobs of the run: the command line over the configuration,
+    whose steps would count before minutes.
+    """
     from restauro.api import parts
 
     config: Config = parts.config(args.config) if args.config else parts.Config()
@@ -114,7 +116,9 @@ def _asked(args: argparse.Namespace, named: dict[str, Any]) -> tuple[str, dict[s
         "stored": args.stored or config.stored,
         "objective": {**config.objective, **own},
     }
-    return part, where, {**config.run, **settings, **given(args, Run)}
+    said = {**settings, **given(args, Run)}
+    kept = {name: value for name, value in config.run.items() if name != "steps" or "minutes" not in said}
+    return part, where, {**kept, **said}
 
 
 def _train(

@@ -30,7 +30,7 @@ class Run(Knobbed, frozen=True, kw_only=True):
     device: Annotated[str, Knob("auto, cpu, cuda, cuda:N, mps or xpu: where the network computes")] = "auto"
     dtype: Annotated[Literal["auto", "float32", "bfloat16"], Knob("of its convolutions; auto: what is faster here")] = "auto"
     workers: Annotated[int, Knob("processes that make batches ready ahead of their steps; 0: none", ge=0, le=256)] = 0
-    compile: Annotated[bool, Knob("torch.compile: a minute at the start; pays on GPUs in long runs")] = False
+    compile: Annotated[bool, Knob("torch.compile: a minute at the start; did not pay on a CPU")] = False
     save_every: Annotated[float, Knob("minutes between checkpoints", ge=0)] = 5.0
     samples_every: Annotated[float, Knob("minutes between sample grids, where there are any; 0: none", ge=0)] = 30.0
     log_every: Annotated[int, Knob("steps between lines of the log, and over which the loss is averaged", ge=1)] = 50
