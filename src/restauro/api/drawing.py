@@ -46,7 +46,7 @@ def sample(
 
     faithful: ancestral sampling through all of the training's timesteps (Ho et al. 2020, algorithm 2), or `steps` of them.
     respacing: which timesteps are visited (`restauro.diffusion.spacing`). cascade: super-resolvers that enlarge them one after
-    another ("super-resolver:factor=2,steps=cosine:10"). watch: gets a grid of the first 16 pictures as
+    another ("super-resolver:factor=2,steps=sr3-linear:20"). watch: gets a grid of the first 16 pictures as
     the prior foresees them, up to 60 times.
     """
     knobs = dict(sampler_knobs) if sampler_knobs else None

@@ -38,7 +38,7 @@ class Sample(Command):
         group.add_argument(
             "--faithful", action="store_true", help="as published: every timestep of the training, one noisy step each"
         )
-        stage = "then enlarge them: super-resolver[:factor=2,steps=cosine:10]; repeated, one after another"
+        stage = "then enlarge them: super-resolver[:factor=2,steps=sr3-linear:20]; repeated, one after another"
         group.add_argument("--cascade", action="append", default=[], metavar="WEIGHTS", help=stage)
         group.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="seed of all noise (default 0)")
         files = parser.add_argument_group("files")
