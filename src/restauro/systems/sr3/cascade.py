@@ -24,7 +24,7 @@ class Stage(Knobbed, frozen=True, kw_only=True):
 
     prior: Annotated[str, Knob("weights of the super-resolver: a name")] = "super-resolver"
     factor: Annotated[int, Knob("how many times larger", ge=2, le=8)] = 2
-    steps: Annotated[str, Knob("noise levels to visit; default by search (benchmarks/sr3_schedules.py)")] = "ho-quad:10@1e-5..0.98"
+    steps: Annotated[str, Knob("noise levels to visit; by default what a search found")] = "ho-quad:10@1e-5..0.98"
 
 
 def parse_stage(text: str) -> Stage:
