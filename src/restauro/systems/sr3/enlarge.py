@@ -69,8 +69,13 @@ def calls(recipe: Recipe) -> int:
     sampler = sampler_of(recipe)
     if recipe.start == 0:
         return sampler.calls(recipe.steps)
-    first = int(find(recipe.prior)[0].prediction == "clean")
-    return first + (sampler.calls(recipe.steps - 1) if recipe.steps > 1 and _top(recipe) >= LEAST_SIGMA else 0)
+    left = recipe.steps - _first(recipe)
+    return _first(recipe) + (sampler.calls(left) if left and _top(recipe) >= LEAST_SIGMA else 0)
+
+
+def _first(recipe: Recipe) -> int:
+    """Calls before the walk: a network that answers with the picture says the middle of what it could be where nothing is known."""
+    return int(recipe.start > 0 and find(recipe.prior)[0].prediction == "clean")
 
 
 def sampler_of(recipe: Recipe) -> Sampler:
@@ -109,14 +114,12 @@ def _walk(reference: Tensor, noise: Noise, walk: Walk) -> Tensor:
     recipe = walk.recipe
     conditions = torch.tensor([[np.log2(recipe.upscale) - 1, recipe.cleaning]], dtype=torch.float32)
     denoiser = super_resolver(recipe.prior, reference, conditions)
-    total, done = calls(recipe), 0
-    x, steps = reference, f"sr3-linear:{recipe.steps}"  # start 0: from noise alone, as published
-    if recipe.start:
-        steps = f"karras:{recipe.steps - 1}@{_top(recipe):g}"
-        if denoiser.predicts == "clean":  # where nothing is known of the large picture: the middle of what it could be
-            x, done = denoiser(noise(0), len(denoiser.schedule) - 1).clean, 1
-            walk.listener(Event("steps", done, total))
-    if total > done:
+    total, done, x = calls(recipe), _first(recipe), reference
+    if done:
+        x = denoiser(noise(0), len(denoiser.schedule) - 1).clean
+        walk.listener(Event("steps", done, total))
+    if total > done:  # from noise alone, as published, or from noise over what is known
+        steps = f"karras:{recipe.steps - done}@{_top(recipe):g}" if recipe.start else f"sr3-linear:{recipe.steps}"
         schedule = denoiser.schedule.respace(steps)
         guidance = guidance_of(walk.wants, reference, schedule)
         start = schedule.q_sample(x, len(schedule) - 1, noise(0, 1)) if recipe.start else noise(0)
