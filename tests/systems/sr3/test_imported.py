@@ -16,7 +16,7 @@ from tests.systems.sr3.janspiry import imported
 
 @pytest.mark.parametrize(
     ("settings", "calls"),
-    [({"steps": 3}, 2), ({"steps": 3, "start": 0.0}, 3), ({"fidelity": 1.0}, 0)],
+    [({"steps": 3}, 3), ({"steps": 3, "start": 0.0}, 3), ({"fidelity": 1.0}, 0)],
     ids=["from the enlarged", "from noise", "no walk"],
 )
 def test_it_enlarges_photographs(tmp_path: Path, settings: dict[str, Any], calls: int) -> None:

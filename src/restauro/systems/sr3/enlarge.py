@@ -74,7 +74,7 @@ def calls(recipe: Recipe) -> int:
 
 
 def _first(recipe: Recipe) -> int:
-    """Calls before the walk: a network that answers with the picture says the middle of what it could be where nothing is known."""
+    """Calls before the walk: where nothing is known of the large picture, a network says the middle of what it could be."""
     return int(recipe.start > 0 and find(recipe.prior)[0].prediction == "clean")
 
 
