@@ -98,6 +98,14 @@ def test_the_report_says_what_is_a_guess_and_how_far_it_is_from_the_photograph()
     assert any("guess" in one for one in result.report.notices) and any("of 255" in one for one in result.report.notices)
 
 
+def test_a_noisy_photograph_is_told_of_cleaning() -> None:
+    smooth = np.linspace(60, 180, 40 * 40 * 3).reshape(40, 40, 3)
+    noisy = (smooth + np.random.default_rng(0).normal(0, 12, smooth.shape)).clip(0, 255).astype(np.uint8)
+    for levels, cleaning, told in ((noisy, 0.0, True), (noisy, 0.5, False), (smooth.astype(np.uint8), 0.0, False)):
+        result = restauro.upscale(Image.fromarray(levels), 2, steps=1, cleaning=cleaning)
+        assert any("--cleaning" in one for one in result.report.notices) == told
+
+
 @pytest.mark.parametrize("name", PROPERTIES.names())
 def test_every_property_guides_it_or_says_why_not(name: str) -> None:
     small = photograph(20, 20)

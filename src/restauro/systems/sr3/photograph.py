@@ -13,6 +13,7 @@ from restauro.core.errors import RecipeError
 from restauro.core.events import Event, Listener, silent
 from restauro.core.recipe import Recipe
 from restauro.photo.colour import keep_tone, tone
+from restauro.photo.damage import BLOCK_LIMIT, NOISE_LIMIT, SMALLEST, measure
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
 from restauro.systems._report import Outcome, Report
@@ -50,7 +51,7 @@ def restore_variants(
             task=recipe.task,
             tone=toned,
             faces=(),
-            notices=tuple(_notices(recipe, float(np.sqrt(np.square(back - pixels).mean())) * 255)),
+            notices=tuple(_notices(recipe, pixels, float(np.sqrt(np.square(back - pixels).mean())) * 255)),
             changed=1.0,
             invented=1.0,
             outside_exact=True,
@@ -61,10 +62,21 @@ def restore_variants(
         yield Outcome(found, np.ones(found.shape[:2], bool), report)
 
 
-def _notices(recipe: Recipe, apart: float) -> list[str]:
+def _notices(recipe: Recipe, pixels: np.ndarray, apart: float) -> list[str]:
     licence = find(recipe.prior)[0].licence
     return [
         "fine detail is a guess of the network: it looks right, and the photograph does not show it",
         f"reduced to its old size, the result is {apart:.2f} of 255 from the photograph",
+        *(_grain(pixels) if not recipe.cleaning else ()),
         *([f"the weights are {licence}"] if licence else []),
     ]
+
+
+def _grain(pixels: np.ndarray) -> Iterator[str]:
+    """What a network that expects a clean photograph enlarges like everything else."""
+    if min(pixels.shape[:2]) >= SMALLEST:
+        found = measure(pixels)
+        seen = {"noisy": found.noise > NOISE_LIMIT, "compressed": found.blockiness > BLOCK_LIMIT}
+        if any(seen.values()):
+            words = " and ".join(word for word, there in seen.items() if there)
+            yield f"the photograph looks {words}, and that was enlarged, too; --cleaning 0.5 leaves it out"
