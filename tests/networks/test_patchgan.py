@@ -42,3 +42,10 @@ def test_a_batch_equals_its_singles_without_statistics_of_the_batch() -> None:
 def test_widths_stop_at_eightfold() -> None:
     widths = [part.out_channels for part in PatchGAN(3, 4, 6, "none").model if isinstance(part, torch.nn.Conv2d)]
     assert widths == [4, 8, 16, 32, 32, 32, 32, 1]
+
+
+def test_maps_are_what_the_last_layer_sees() -> None:
+    network, x = PatchGAN(width=4, layers=2), torch.randn(2, 3, 32, 32)
+    maps = network.eval().maps(x)
+    assert [tuple(one.shape[1:3]) for one in maps] == [(4, 16), (8, 8), (16, 7)]
+    torch.testing.assert_close(network.model[-1](maps[-1]), network(x))

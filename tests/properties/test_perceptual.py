@@ -66,7 +66,7 @@ def test_errors_are_one_line() -> None:
     with pytest.raises(RecipeError, match="name a restorer"):
         Perceptual().target(Observation(SEEN.picture))
     for name, words in (
-        ("face-restorer", "serves as restorer, not as identity or features"),
+        ("face-restorer", "serves as restorer, not as identity or critic or features"),
         ("vgg99", "no weights named 'vgg99'"),
     ):
         with pytest.raises(WeightsError, match=words) as refusal:

@@ -35,6 +35,15 @@ class PatchGAN(nn.Module):
         logits: Tensor = self.model(x)
         return logits
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What each layer but the last sees, behind its activation."""
+        seen = []
+        for part in self.model:
+            x = part(x)
+            if isinstance(part, nn.LeakyReLU):
+                seen.append(x)
+        return seen
+
     def score(self, x: Tensor) -> Tensor:
         """(N,) the mean logit of a picture's patches."""
         return self(x).mean((1, 2, 3))

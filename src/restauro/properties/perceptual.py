@@ -27,11 +27,11 @@ class Seen(NamedTuple):
 class Perceptual(Property, frozen=True, kw_only=True):
     """At each place, in each layer, the features point the same way: mean over places and layers of their squared distance.
 
-    clean: (N, 3, H, W) in [-1, 1].  LPIPS without its learned weights. Identity networks see the face as they were trained,
-    others the picture as it is.
+    clean: (N, 3, H, W) in [-1, 1].  LPIPS without its learned weights. Identity networks and critics see the face as they were
+    trained, others the picture as it is.
     """
 
-    features: Annotated[str, Knob("weights of the network: an identity network, or an imported VGG")] = "identity-guide"
+    features: Annotated[str, Knob("weights of the network: an identity network, a critic, or an imported VGG")] = "identity-guide"
     layers: Annotated[
         Literal["all", "shallow", "deep"], Knob("the first two (edges, textures), those behind (parts and places), or all")
     ] = "all"
@@ -39,7 +39,7 @@ class Perceptual(Property, frozen=True, kw_only=True):
 
     def embed(self, picture: Tensor, template: str = "") -> Maps:
         """(N, 3, H, W) to features of length 1, differentiable."""
-        network, passport = network_of(self.features, ("identity", "features"), picture.device)
+        network, passport = network_of(self.features, ("identity", "critic", "features"), picture.device)
         maps: Maps = network.maps(look(picture, passport, template))  # type: ignore[operator]
         return [one / (one.square().sum(1, keepdim=True) + FAINT).sqrt() for one in maps[LAYERS[self.layers]]]
 

@@ -27,7 +27,7 @@ def pictures(n: int = 5) -> Pictures:
 
 
 def objective(folder: Path, **knobs: Any) -> StudentObjective:
-    tiny = {"begin": "tiny-restorer", "prior": "tiny-prior", "steps": 2, "targets": 6, "width": 4, "kept": str(folder)}
+    tiny = {"begin": "tiny-restorer", "prior": "tiny-prior", "steps": 2, "targets": 6, "kept": str(folder)}
     return StudentObjective(**{**tiny, **knobs})
 
 
@@ -69,7 +69,7 @@ def test_mirrored_pairs_stay_pairs(tmp_path: Path) -> None:
 
 
 def test_it_begins_as_the_restorer_and_comes_nearer_to_the_guided_answers(tmp_path: Path) -> None:
-    goal, data = objective(tmp_path, perceptual=0.0), pictures()
+    goal, data = objective(tmp_path, perceptual=0.0, adversarial=0.0), pictures()
     torch.manual_seed(0)
     network = goal.build(data)
     _, damaged, _ = goal.pairs(data, 6).batch(np.arange(6))
