@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
 
 
-def commands() -> list[str]:
-    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+def commands(text: str = README) -> list[str]:
+    lines = [line.split("#")[0].strip() for block in blocks("sh", text) for line in block.splitlines()]
     return [line for line in lines if line.startswith("restauro ")]
 
 
@@ -56,6 +56,11 @@ def test_every_command_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert code == 0, f"{command}: exit {code}\n{capsys.readouterr().err}"
     assert (desk / "grandma-restored.jpg").exists()
     assert (desk / "out.jpg").read_bytes() == (desk / "again.jpg").read_bytes()  # replayed
+
+
+def test_every_command_of_the_guide_to_enlarging_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in commands((ROOT / "docs" / "upscaling.md").read_text(encoding="utf-8")):
+        assert main(shlex.split(command)[1:]) == 0, f"{command}\n{capsys.readouterr().err}"
 
 
 def test_every_line_of_python_runs(desk: Path) -> None:

@@ -108,7 +108,7 @@ def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
         ("models list --heads 4", "--heads belongs to `restauro models import FILE`"),
         ("models import x.pth --qkv-order odd", "'odd' is not one of legacy, new"),
         ("models import x.pth --size small", "--size: 'small' is not a whole number of at least 8"),
-        ("train prior", "train needs --data PICTURES and --out RUN"),
+        ("train prior", "train needs --data PICTURES"),
         ("train priro --data x --out y", "there is no part 'priro' to train; did you mean 'prior'?"),
         ("train prior --data x --out y --knob widht=3", "there is no knob 'widht'; did you mean 'width'?"),
         ("train prior --data x --out y --ship z", "--ship needs --about TEXT"),
