@@ -27,8 +27,8 @@ def pictures(n: int = 5) -> Pictures:
 
 
 def objective(folder: Path, **knobs: Any) -> StudentObjective:
-    tiny = {"begin": "tiny-restorer", "prior": "tiny-prior", "steps": 2, "targets": 6, "kept": str(folder)}
-    return StudentObjective(**{**tiny, **knobs})
+    tiny = {"begin": "tiny-restorer", "first_stage": "tiny-restorer", "prior": "tiny-prior", "steps": 2, "targets": 6}
+    return StudentObjective(**{**tiny, "kept": str(folder), **knobs})
 
 
 def test_targets_are_the_recipes_answers_and_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

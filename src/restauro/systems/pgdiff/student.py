@@ -48,6 +48,7 @@ class StudentObjective(Knobbed, frozen=True, kw_only=True):
 
     begin: Annotated[str, Knob("restorer whose architecture and weights it begins with")] = "face-restorer"
     prior: Annotated[str, Knob("prior of the guided walk")] = "face-prior"
+    first_stage: Annotated[str, Knob("restorer that the guided walk starts from")] = "face-restorer"
     steps: Annotated[int, Knob("calls of the guided walk", ge=1)] = 10
     targets: Annotated[int, Knob("guided answers it learns from", ge=1)] = 2000
     kept: Annotated[str, Knob("folder in which they are kept; empty: the user's cache")] = ""
@@ -69,8 +70,8 @@ class StudentObjective(Knobbed, frozen=True, kw_only=True):
         return np.ones(len(data))  # the targets were drawn when they were made
 
     def pairs(self, data: Pictures, count: int) -> Targets:
-        """Guided answers that begin with the restorer whose place the student may take."""
-        recipe = msgspec.structs.replace(TASKS["restore"], prior=self.prior, restorer=self.begin, steps=self.steps)
+        """Guided answers to damaged versions of the pictures."""
+        recipe = msgspec.structs.replace(TASKS["restore"], prior=self.prior, restorer=self.first_stage, steps=self.steps)
         return Targets.of(data, count, recipe, self.kept)
 
     def loss(self, network: nn.Module, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
