@@ -13,6 +13,7 @@ from restauro.core.errors import InputError, RecipeError
 from restauro.photo.colour import tone
 from restauro.photo.faces.detect import detect
 from restauro.photo.read import read
+from restauro.systems.pgdiff import photograph
 from restauro.systems.pgdiff.recipe import TASKS
 from tests.shared import SHARED, needs_shared
 from tests.systems.pgdiff.tiny import restore_photograph
@@ -107,3 +108,20 @@ def test_detection_is_what_inspect_reports(portrait: np.ndarray) -> None:
     found = restauro.inspect(portrait)
     assert [face.number for face in found.faces] == [face.number for face in detect(portrait)]
     assert found.size == (192, 192)
+
+
+def test_in_an_enlarged_photograph_the_restored_face_is_enlarged_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prior works at its own size and SR3 above it: an aligned face of 100 px made four times as large is 400 px wide."""
+    asked, enlarged = [], photograph._larger
+
+    def heard(pixels: np.ndarray, factor: int, *rest: object) -> np.ndarray:
+        asked.append((pixels.shape[0], factor))
+        return enlarged(pixels, factor, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(photograph, "_larger", heard)
+    face = Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 100, 3), np.uint8)).resize((100, 100))
+    result = restauro.restore(face, aligned=True, upscale=4, steps=1)
+    assert asked == [(100, 4), (128, 4)] and result.pixels.shape == (400, 400, 3)
+    asked.clear()
+    restauro.restore(face, aligned=True, steps=1)
+    assert not asked

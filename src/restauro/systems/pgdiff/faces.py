@@ -17,6 +17,7 @@ from restauro.diffusion.contract import Observation
 from restauro.photo.damage import needs_restoration
 from restauro.photo.faces.align import TEMPLATES, crop, inverse, moved, resample, template
 from restauro.photo.faces.detect import Face, detect
+from restauro.photo.faces.paste import Patch
 from restauro.photo.resize import resize
 from restauro.systems._report import Verdict
 from restauro.weights.store import find
@@ -60,6 +61,8 @@ class Job:
     references: tuple[str, ...] = ()
     likeness: float | None = None
     restored: np.ndarray | None = None
+    patch: Patch | None = None
+    """What is put back into the photograph."""
 
 
 def observed(jobs: Sequence[Job], device: torch.device) -> Observation:

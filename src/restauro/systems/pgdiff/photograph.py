@@ -181,20 +181,20 @@ def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, lis
         if plan.tone != "colour" and recipe.colour == "keep" and recipe.task != "colorize":
             restored = keep_tone(job.picture, restored)
         job.restored, job.likeness = restored, None if alike is None else float(alike[i])
-        if recipe.upscale > 1 and not recipe.faithful:
-            _above(job, recipe, plan, device)
+        job.patch = _patch(job, recipe, plan, device)
 
 
-def _above(job: Job, recipe: Recipe, plan: Plan, device: torch.device) -> None:
-    """The prior restores at its own size. Where the enlarged photograph shows more of the face, its answer is enlarged, too."""
+def _patch(job: Job, recipe: Recipe, plan: Plan, device: torch.device) -> Patch:
+    """What is put back. The prior restores at its own size; where an enlarged photograph shows more of the face, its answer is
+    enlarged as well."""
     assert job.restored is not None
     shrunk = 1 / scale_of(job.matrix)
     factor = 4 if shrunk > 2 * WORTH else 2 if shrunk > WORTH else 1
-    if factor > 1:
-        size = job.restored.shape[0] * factor
-        job.restored = _larger(job.restored, factor, recipe, 0.0, device)
-        job.matrix = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]) @ np.vstack((job.matrix, [0, 0, 1]))
-        job.picture = resample(plan.base, job.matrix, (size, size), border="edge")
+    if recipe.upscale == 1 or recipe.faithful or factor == 1:
+        return Patch(job.restored, job.picture, job.matrix, _strength(job, recipe))
+    larger = _larger(job.restored, factor, recipe, 0.0, device)
+    matrix = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]) @ np.vstack((job.matrix, [0, 0, 1]))
+    return Patch(larger, resample(plan.base, matrix, larger.shape[1::-1], border="edge"), matrix, _strength(job, recipe))
 
 
 def _put_back(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
@@ -202,15 +202,14 @@ def _put_back(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     recipe, base, mask = plan.recipe, plan.base, plan.mask
     if recipe.aligned:
         (job,) = plan.jobs
-        assert job.restored is not None
+        assert job.patch is not None
         (height, width), side = base.shape[:2], max(base.shape[:2])
-        change = resize(job.restored - job.picture, side, side)[:height, :width]
-        new = base + _strength(job, recipe) * change
+        change = resize(job.patch.restored - job.patch.crop, side, side)[:height, :width]
+        new = base + job.patch.strength * change
         out = into_range(new) if recipe.task == "colorize" else new.clip(0, 1).astype(np.float32)
         touched = np.ones(out.shape[:2], bool)
     else:
-        done = [job for job in plan.jobs if job.restored is not None]
-        patches = [Patch(job.restored, job.picture, job.matrix, _strength(job, recipe)) for job in done]  # type: ignore[arg-type]
+        patches = [job.patch for job in plan.jobs if job.patch is not None]
         # a colour that is meant must not be taken for a tone jump, and what it was made from keeps its lightness
         coloured = recipe.task == "colorize"
         out, touched = paste(base, patches, match_tone=0.0 if coloured else 1.0, keep_luma=coloured)
