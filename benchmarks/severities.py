@@ -79,8 +79,8 @@ def one_call(name: str) -> Recipe:
     return msgspec.structs.replace(ours("restore", 0), restorer=name, wants=())
 
 
-def rows_of(severity: str, faces: Faces, dear: dict[str, Recipe]) -> dict[str, tuple[Answer, int]]:
-    """Name -> answer and calls. dear: the recipes of many calls, looked up in the cache."""
+def rows_of(severity: str, faces: Faces, dear: dict[str, tuple[Recipe, int]]) -> dict[str, tuple[Answer, int]]:
+    """Name -> answer and calls. dear: recipes of many calls and how many, looked up in the cache."""
     chosen = tuned(severity)
     classical = classical_answers(faces)
     rows = {"input": (Answer(faces.picture, 0.0), 0)}
@@ -92,7 +92,7 @@ def rows_of(severity: str, faces: Faces, dear: dict[str, Recipe]) -> dict[str, t
     if at_hand(UPSCALE.prior):
         rows["SR3, of the input halved"] = enlarged(faces), sr3_calls(UPSCALE)
     rows |= {f"ours {steps}": (answer(ours("restore", steps), faces), steps + 1) for steps in (4, 10)}
-    rows |= {name: (found, recipe.steps) for name, recipe in dear.items() if (found := kept(recipe, faces))}
+    rows |= {name: (found, spent) for name, (recipe, spent) in dear.items() if (found := kept(recipe, faces))}
     return rows
 
 
