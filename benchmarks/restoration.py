@@ -109,10 +109,9 @@ def bench(task: str, count: int, out: Path, fresh: bool) -> None:
 def bench_severity(severity: str, count: int, out: Path) -> None:
     """The same for one severity of the task `restore`, with what is claimed."""
     faces = severities.faces_of(severity, "test", count)
-    dear = {
-        name: one for name, one in recipes_of("restore", json.loads(TUNED.read_text())["restore"]).items() if one.steps >= 100
-    }
-    rows, judge = severities.rows_of(severity, faces, dear if severity == "mild" else {}), Judges(faces)
+    known = recipes_of("restore", json.loads(TUNED.read_text())["restore"]) if severity == "mild" else {}
+    dear = {name: (one, calls(one)) for name, one in known.items() if one.steps >= 100}
+    rows, judge = severities.rows_of(severity, faces, dear), Judges(faces)
     scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
     title = f"restore, {severity} damage ({severities.SEVERITIES[severity]}): {count} test faces; MS-SSIM has four scales"
     show(f"restore-{severity}", title, faces, rows, scores, severities.notes(severity, scores), out)
