@@ -26,7 +26,9 @@ from restauro.evaluation.tables import Column, Table
 from restauro.photo.resize import resize
 from restauro.properties.downscaling import Downscaling, Small
 from restauro.systems.sr3.enlarge import enlarge
+from restauro.systems.sr3.objective import told
 from restauro.systems.sr3.recipe import TASKS
+from restauro.weights.store import load
 
 OURS = TASKS["upscale"]
 COLUMNS = [
@@ -53,7 +55,19 @@ def photographs(split: str, limit: int) -> list[np.ndarray]:
     return found
 
 
-def answers(small: np.ndarray, factor: int, recipes: dict[str, Recipe]) -> dict[str, tuple[np.ndarray, float]]:
+@torch.no_grad()
+def regressed(small: np.ndarray, factor: int, name: str) -> np.ndarray:
+    """The answer of a network that was trained with `regression`: one call, without noise; made consistent as ours is."""
+    plain = _tensor(resize(small, small.shape[0] * factor, small.shape[1] * factor, clip=False))
+    seen = torch.cat([plain, torch.zeros_like(plain)], 1)
+    found = load(name, torch.device("cpu"))(seen, torch.zeros(1), told(factor, 0.0))
+    prop = Downscaling(factor=factor)
+    return ((prop.within(prop.project(found, Small(_tensor(small))))[0].permute(1, 2, 0).numpy() + 1) / 2).astype(np.float32)
+
+
+def answers(
+    small: np.ndarray, factor: int, recipes: dict[str, Recipe], regression: str | None
+) -> dict[str, tuple[np.ndarray, float]]:
     """Every way's large picture and its seconds."""
     height, width = small.shape[0] * factor, small.shape[1] * factor
     device = torch.device("cpu")
@@ -64,20 +78,25 @@ def answers(small: np.ndarray, factor: int, recipes: dict[str, Recipe]) -> dict[
     prop, plain = Downscaling(factor=factor), _tensor(found["bicubic"][0])
     fixed = prop.within(prop.project(plain, Small(_tensor(small))))
     found["bicubic, consistent"] = ((fixed[0].permute(1, 2, 0).numpy() + 1) / 2, time.perf_counter() - began)
+    if regression:
+        began = time.perf_counter()
+        found["regression"] = regressed(small, factor, regression), time.perf_counter() - began
     for name, recipe in recipes.items():
         began = time.perf_counter()
         found[name] = enlarge(small, msgspec.structs.replace(recipe, upscale=factor), device), time.perf_counter() - began
     return found
 
 
-def table(factor: int, split: str, limit: int, recipes: dict[str, Recipe]) -> tuple[Table, dict[str, dict[str, np.ndarray]]]:
+def table(
+    factor: int, split: str, limit: int, recipes: dict[str, Recipe], regression: str | None = None
+) -> tuple[Table, dict[str, dict[str, np.ndarray]]]:
     """The table, and each way's figures picture by picture."""
     judge = lpips(SHARED / "data" / "weights" / "lpips_alex_f16.npz")
     scores: dict[str, dict[str, list[float]]] = {}
     for clean in photographs(split, limit):
         truth = _tensor(clean)
         small = np.rint(resize(clean, clean.shape[0] // factor, clean.shape[1] // factor).clip(0, 1) * 255) / np.float32(255)
-        for name, (answer, seconds) in answers(small, factor, recipes).items():
+        for name, (answer, seconds) in answers(small, factor, recipes, regression).items():
             back = resize(answer, *small.shape[:2], clip=False)
             fixed = _tensor(np.rint(answer.clip(0, 1) * 255) / np.float32(255))
             row = scores.setdefault(name, {column.title: [] for column in COLUMNS})
@@ -124,14 +143,12 @@ def main() -> None:
     parser.add_argument("--try", dest="tries", action="append", default=[], help="more of ours: steps=8,start=0.5,sampler=ddim")
     args = parser.parse_args()
     name = f"ours {OURS.steps}"
-    recipes = {name: OURS}
-    if args.regression:
-        recipes = {"regression": msgspec.structs.replace(OURS, prior=args.regression, steps=1), **recipes}
+    recipes = {"ours, one call": msgspec.structs.replace(OURS, steps=1), name: OURS}
     for text in args.tries:
         plain = msgspec.to_builtins(OURS) | dict(one.split("=") for one in text.split(","))
         recipes[text] = msgspec.convert(plain, Recipe, strict=False)
     for factor in args.factors:
-        found, arrays = table(factor, args.split, args.limit, recipes)
+        found, arrays = table(factor, args.split, args.limit, recipes, args.regression)
         print(found.text())
         print(claims(arrays, name) + "\n", flush=True)
 

@@ -12,7 +12,7 @@ TASKS: dict[str, Recipe] = {
         restorer="",
         sampler="dpmpp-2m",
         steps=5,
-        start=0.3,
+        start=0.25,
         upscale=2,
         wants=(Want(property="downscaling"),),
     )
