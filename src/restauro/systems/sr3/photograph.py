@@ -44,7 +44,9 @@ def restore_variants(
 
         found = enlarge(pixels, msgspec.structs.replace(recipe, seed=seed), device, heard)
         toned = tone(pixels)
-        if toned != "colour":
+        if toned == "grey":
+            found = found.mean(-1, keepdims=True).repeat(3, -1)
+        elif toned == "toned" and recipe.cleaning:  # else it is consistent with the photograph, tone and all
             found = keep_tone(resize(pixels, *found.shape[:2]), found)
         back = resize(found, *pixels.shape[:2], clip=False)
         report = Report(
