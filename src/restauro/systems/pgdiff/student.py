@@ -52,9 +52,9 @@ class StudentObjective(Knobbed, frozen=True, kw_only=True):
     steps: Annotated[int, Knob("calls of the guided walk", ge=1)] = 10
     targets: Annotated[int, Knob("guided answers it learns from", ge=1)] = 2000
     kept: Annotated[str, Knob("folder in which they are kept; empty: the user's cache")] = ""
-    perceptual: Annotated[float, Knob("weight of the distance of features", ge=0)] = 5.0
+    perceptual: Annotated[float, Knob("weight of the distance of features", ge=0)] = 6.0
     features: Annotated[str, Knob("weights of the network whose features these are")] = "face-critic"
-    adversarial: Annotated[float, Knob("weight of the critic's say; 0: no critic", ge=0)] = 0.4
+    adversarial: Annotated[float, Knob("weight of the critic's say; 0: no critic", ge=0)] = 0.9
     critic: Annotated[str, Knob("weights with which the critic begins")] = "face-critic"
     penalty: Annotated[float, Knob("weight of the critic's squared gradient at the guided answers", ge=0)] = 0.3
 
