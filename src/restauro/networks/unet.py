@@ -108,8 +108,9 @@ class UNet(nn.Module):
                 self.input_blocks.append(Stage(down))
                 skips.append(width)
 
+        first = res(width, width)  # made in their order: a seed's initial weights depend on it
         middle = [attend(width, num_heads)] if middle_attention else []
-        self.middle_block = Stage(res(width, width), *middle, res(width, width))
+        self.middle_block = Stage(first, *middle, res(width, width))
 
         self.output_blocks = nn.ModuleList()
         for level in reversed(range(levels)):
