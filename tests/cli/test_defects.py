@@ -58,10 +58,10 @@ def test_defect_15_one_fixed_device(run: Run, damaged: Path, tmp_path: Path) -> 
     said = fresh(
         "import os, sys; from restauro.cli import main; code = main(sys.argv[1:] or " + repr(words) + ");"
         "print(code, os.environ['CUDA_VISIBLE_DEVICES'], [m for m in sys.modules if m.startswith('mpi')],"
-        " __import__('torch').distributed.is_initialized())",
+        " __import__('torch').distributed.is_initialized(), 'restauro.training.ranks' in sys.modules)",
         CUDA_VISIBLE_DEVICES="7",
     )
-    assert said.splitlines()[-1] == "0 7 [] False"
+    assert said.splitlines()[-1] == "0 7 [] False False"
     assert str(choose_device("cpu")) == "cpu"
     with pytest.raises(RecipeError, match="not available here"):
         choose_device("abacus")

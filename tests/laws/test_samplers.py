@@ -48,7 +48,7 @@ def test_a_batch_equals_its_singles_and_a_run_its_repetition(name: str) -> None:
 @each
 def test_it_draws_from_the_prior(name: str) -> None:
     """With many steps the samples of a Gaussian prior have its mean and its spread, within four standard errors."""
-    denoiser, count = GaussianDenoiser.random(BASE.respace("karras:200"), (3, 2, 2)), 1000
+    denoiser, count = GaussianDenoiser.random(BASE.respace("karras:200"), (3, 2, 2)), 2000
     generator = torch.Generator().manual_seed(0)
 
     def noise(step: int, draw: int = 0) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -36,7 +37,6 @@ def denoiser_of(passport: Passport, network: nn.Module, device: torch.device, sh
             f"how large the pictures of {passport.name!r} are is not known: import the file again with --size PIXELS"
         )
     told = torch.tensor([passport.condition], device=device) if passport.condition else None
-    dtype = choose_dtype(device)
     channels = int(passport.arguments["out_channels"]) // (2 if variance.startswith("learned") else 1)
     if passport.observes and shown is None:
         shown = torch.zeros(1, int(passport.arguments["in_channels"]) - channels, size, size, device=device)
@@ -44,14 +44,24 @@ def denoiser_of(passport: Passport, network: nn.Module, device: torch.device, sh
     def call(x: Tensor, timesteps: Tensor) -> Tensor:
         x = x if shown is None else torch.cat([x, shown.expand(len(x), -1, -1, -1)], 1)
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
+        with precision(device):
             out = network(x, timesteps) if told is None else network(x, timesteps, conditions=told)
         return out.float()
 
-    shape = (channels, size, size)
-    facts: dict[str, Any] = {"predicts": passport.prediction, "variance": variance, "told": passport.told or "timesteps"}
-    facts |= {"clip": passport.clip, "rescale_timesteps": passport.rescaled}
+    return read_as_said(passport, call, (channels, size, size))
+
+
+def read_as_said(passport: Passport, call: Callable[[Tensor, Tensor], Tensor], shape: tuple[int, int, int]) -> NetworkDenoiser:
+    """The denoiser whose network is `call`, its answers read as the passport says, on its training schedule."""
+    facts: dict[str, Any] = {"predicts": passport.prediction, "variance": passport.variance or "fixed_small"}
+    facts |= {"told": passport.told or "timesteps", "clip": passport.clip, "rescale_timesteps": passport.rescaled}
     return NetworkDenoiser(call, trained(passport), shape, **facts)
+
+
+def precision(device: torch.device) -> AbstractContextManager[Any]:
+    """In which a network is called: that which this machine is fastest in."""
+    dtype = choose_dtype(device)
+    return torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext()
 
 
 def trained(passport: Passport) -> NoiseSchedule:

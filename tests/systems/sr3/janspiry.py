@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,8 +25,8 @@ def checkpoint(told: str = "level", betas: Tensor | None = None, channels: int =
     return buffers | {f"denoise_fn.{key}": value for key, value in network.state_dict().items()}
 
 
-def imported(folder: Path, name: str, size: int | None = None, **kind: Any) -> str:
+def imported(folder: Path, name: str, size: int | None = None, clip: Literal["yes", "no"] | None = None, **kind: Any) -> str:
     """The checkpoint in the store, under this name; size: of what it draws, without a condition."""
     path = folder / "I640000_E37_gen.pth"
     torch.save(checkpoint(**kind), path)
-    return import_file(path, name, tell=lambda note: None, declared=Declared(groups=16, size=size)).name
+    return import_file(path, name, tell=lambda note: None, declared=Declared(groups=16, size=size, clip=clip)).name

@@ -10,6 +10,7 @@ import pytest
 
 from restauro import api
 from restauro.photo.resize import resize
+from restauro.systems.sr3.denoiser import super_resolver
 from tests.laws.pictures import waves
 from tests.systems.sr3.janspiry import imported
 
@@ -28,3 +29,11 @@ def test_it_enlarges_photographs(tmp_path: Path, settings: dict[str, Any], calls
     assert np.abs(resize(enlarged, 20, 26) - photograph).mean() < 4
     again = resize(photograph.astype(np.float32), 40, 52)
     assert (np.abs(enlarged - again).mean() > 0.6) == (calls > 0)
+
+
+def test_what_was_declared_of_clipping_is_heard(tmp_path: Path) -> None:
+    reference = waves(1, 1, 16).float()
+    clipped = super_resolver(imported(tmp_path, "clipping"), reference)
+    free = super_resolver(imported(tmp_path, "clipping-nothing", clip="no"), reference)
+    last = len(clipped.schedule) - 1
+    assert clipped(5 * reference, last).clean.abs().max() <= 1 < free(5 * reference, last).clean.abs().max()

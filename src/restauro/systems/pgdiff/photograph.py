@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from restauro.core.errors import InputError, RecipeError
-from restauro.core.events import Event, Listener, silent
+from restauro.core.events import Listener, part, silent
 from restauro.core.recipe import Recipe
 from restauro.photo.colour import into_range, keep_tone, tone
 from restauro.photo.faces.align import resample, scale_of
@@ -72,14 +72,11 @@ def restore_variants(
     plan = _plan(pixels, recipe, device, mask, reference, listener)
     at_once = max(1, BATCH // plan.frame.size**2)
     for done, seed in enumerate(seeds):
-
-        def heard(event: Event, done: int = done) -> None:
-            listener(Event(event.what, done * event.total + event.done, len(seeds) * event.total))
-
+        heard = part(listener, done, len(seeds))
         for group in plan.groups:
             for first in range(0, len(group.jobs), at_once):
-                part = group._replace(jobs=group.jobs[first : first + at_once])
-                _restore(part, msgspec.structs.replace(group.recipe, seed=seed), plan, device, heard)
+                some = group._replace(jobs=group.jobs[first : first + at_once])
+                _restore(some, msgspec.structs.replace(group.recipe, seed=seed), plan, device, heard)
         yield _outcome(plan, device, began)
         began = time.monotonic()
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 from torch import Tensor
 
-from restauro.core.device import choose_dtype
 from restauro.core.errors import WeightsError
 from restauro.diffusion.denoiser import NetworkDenoiser
-from restauro.systems._prior import trained
+from restauro.systems._prior import precision, read_as_said
 from restauro.weights.store import find, load
 
 KIND = "super-resolver"
@@ -26,19 +23,12 @@ def super_resolver(name: str, reference: Tensor, conditions: Tensor | None = Non
         raise WeightsError(f"{name!r} is a {passport.kind}, not a {KIND}; `restauro models list` shows what is here")
     device = reference.device
     network = load(name, device)
-    dtype = choose_dtype(device)
     more = {} if conditions is None or not passport.arguments.get("conditions") else {"conditions": conditions.to(device)}
 
     def call(x: Tensor, told: Tensor) -> Tensor:
         seen = torch.cat([reference.expand(len(x), -1, -1, -1), x], 1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
+        with precision(device):
             return network(seen, told, **more).float()
 
-    return NetworkDenoiser(
-        call,
-        trained(passport),
-        tuple(reference.shape[1:]),  # type: ignore[arg-type]
-        predicts=passport.prediction,  # type: ignore[arg-type]
-        variance=passport.variance or "fixed_small",  # type: ignore[arg-type]
-        told=passport.told or "timesteps",  # type: ignore[arg-type]
-    )
+    channels, height, width = reference.shape[1:]
+    return read_as_said(passport, call, (channels, height, width))

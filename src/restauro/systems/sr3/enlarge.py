@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restauro.core.events import Event, Listener, silent
+from restauro.core.events import Event, Listener, part, silent
 from restauro.core.knobs import build
 from restauro.core.noise import FieldNoise, Noise
 from restauro.core.recipe import Recipe, Want
@@ -55,11 +55,7 @@ def enlarge(pixels: np.ndarray, recipe: Recipe, device: torch.device, listener: 
     out = np.zeros((height * s, width * s, 3), np.float32)
     wants = [Wanted(property_of(want, s), want.weight * _clean(want, recipe)) for want in recipe.wants]
     for done, (taken, put) in enumerate(zip(inputs, outputs, strict=True)):
-
-        def heard(event: Event, done: int = done) -> None:
-            listener(Event("steps", done * event.total + event.done, len(inputs) * event.total))
-
-        answer = _tile(pixels, taken, put, Walk(recipe, wants, device, heard))
+        answer = _tile(pixels, taken, put, Walk(recipe, wants, device, part(listener, done, len(inputs))))
         out[put.where] += answer * put.weight[:, :, None]
     return _consistent(out, pixels, wants)
 

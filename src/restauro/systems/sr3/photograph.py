@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from restauro.core.errors import RecipeError
-from restauro.core.events import Event, Listener, silent
+from restauro.core.events import Listener, part, silent
 from restauro.core.recipe import Recipe
 from restauro.photo.colour import keep_tone, tone
 from restauro.photo.damage import BLOCK_LIMIT, NOISE_LIMIT, SMALLEST, measure
@@ -38,11 +38,8 @@ def restore_variants(
         raise RecipeError("upscale looks at the photograph alone: no mask, no reference")
     for done, seed in enumerate(seeds):
         began = time.monotonic()
-
-        def heard(event: Event, done: int = done) -> None:
-            listener(Event(event.what, done * event.total + event.done, len(seeds) * event.total))
-
-        found = enlarge(pixels, msgspec.structs.replace(recipe, seed=seed), device, heard)
+        own = msgspec.structs.replace(recipe, seed=seed)
+        found = enlarge(pixels, own, device, part(listener, done, len(seeds)))
         toned = tone(pixels)
         if toned == "grey":
             found = found.mean(-1, keepdims=True).repeat(3, -1)
