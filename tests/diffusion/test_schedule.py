@@ -174,5 +174,5 @@ def test_a_shorter_schedule_of_given_ends() -> None:
         SR3.respace("ho-linear:20@1e-6..0.99")
     with pytest.raises(RecipeError, match="written as in"):
         SR3.respace("ho-linear:20@0.6")
-    assert NoiseSchedule.named("ho-linear@1e-5..0.6", 20).betas == pytest.approx(betas)
+    assert NoiseSchedule.named("ho-linear", 20, 1e-5, 0.6).betas == pytest.approx(betas)
     assert visits("sr3-linear:20@1e-5..0.6") == 20 and visits("karras:10@0.6") == 10 and visits("10,15,20") == 45

@@ -102,15 +102,11 @@ KINDS: dict[str, Kind] = {
 def betas_of(name: str, T: int | None = None, start: float | None = None, end: float | None = None) -> Betas:
     """The betas (T,) of a named kind; what is None takes the kind's customary value.
 
-    The name may carry the ends: "ho-linear@1e-06..0.02".
     Raises RecipeError for an unknown kind, for ends where the kind has none, and for a beta outside (0, 1].
     """
-    name, _, ends = name.partition("@")
     if name not in KINDS:
         raise RecipeError(f"unknown noise schedule {name!r}{suggest(name, KINDS)}")
     kind = KINDS[name]
-    if ends:
-        start, end = _ends(ends, name)
     if kind.start is None and (start is not None or end is not None):
         raise RecipeError(f"the noise schedule {name!r} has no start and end")
     steps = kind.T if T is None else T
@@ -123,11 +119,3 @@ def betas_of(name: str, T: int | None = None, start: float | None = None, end: f
             f"{name!r} with {steps} steps from {low:g} to {high:g}: beta leaves (0, 1]; take more steps or a lower end"
         )
     return betas
-
-
-def _ends(words: str, name: str) -> tuple[float, float]:
-    try:
-        start, end = map(float, words.split(".."))
-    except ValueError:
-        raise RecipeError(f"{name}@{words}: the ends are written as in {name}@1e-4..0.02") from None
-    return start, end

@@ -48,7 +48,7 @@ def _anew(schedule: NoiseSchedule, kind: str, count: int, ends: str, how: str) -
     """Where this schedule is as noisy as another with its own betas."""
     usual, last = KINDS[kind], float(schedule.alphas_cumprod[-1])
     if ends or usual.start is None or usual.end is None:
-        left = np.cumprod(1 - betas_of(f"{kind}@{ends}" if ends else kind, count))
+        left = np.cumprod(1 - betas_of(kind, count, *(_ends(ends, how) if ends else ())))
     else:
         low, high = 0.0, 1 / usual.end
         while high - low > 1e-9 * high:  # fewer steps need larger betas to end as noisy
@@ -63,6 +63,14 @@ def _anew(schedule: NoiseSchedule, kind: str, count: int, ends: str, how: str) -
         raise RecipeError(f"{how!r} has steps that are noisier than any this prior knows: lower the ends")
     with np.errstate(divide="ignore"):
         return schedule.t_of_sigma(np.sqrt((1 - left) / left))
+
+
+def _ends(words: str, how: str) -> tuple[float, float]:
+    try:
+        start, end = map(float, words.split(".."))
+    except ValueError:
+        raise RecipeError(f"{how!r}: the ends are written as in 'ho-linear:20@1e-5..0.6'") from None
+    return start, end
 
 
 def _top(schedule: NoiseSchedule, level: str, how: str) -> float:

@@ -63,9 +63,9 @@ def passport(tensors: Mapping[str, Tensor]) -> Passport:
     arguments = sr3_arguments(network(tensors))
     told = "level" if arguments["told"] == "level" else ""
     enlarges = arguments["in_channels"] > arguments["out_channels"]
-    schedule, steps = trained_with(tensors.get("betas"), "sr3-linear" if told else "ho-linear")
+    schedule, steps, ends = trained_with(tensors.get("betas"), "sr3-linear" if told else "ho-linear")
     facts: dict[str, Any] = {"prediction": "eps", "variance": "fixed_small_clipped", "told": told}
-    facts |= {"schedule": schedule, "steps": steps, "kind": "super-resolver" if enlarges else "prior"}
+    facts |= {"schedule": schedule, "steps": steps, "ends": ends, "kind": "super-resolver" if enlarges else "prior"}
     for known in KNOWN:
         if all(arguments[name] == value for name, value in known.shape.items()):
             return Passport(
@@ -95,20 +95,22 @@ def network(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(WITHIN): value for key, value in tensors.items() if key.startswith(WITHIN)}
 
 
-def trained_with(betas: Tensor | None, usual: str) -> tuple[str, int]:
-    """The schedule that has these betas (T,), and its length; the usual one where there are no values to look at.
+def trained_with(betas: Tensor | None, usual: str) -> tuple[str, int, list[float]]:
+    """The schedule that has these betas (T,), its length, and its ends where they are not the customary ones; the usual schedule
+    where there are no values to look at.
 
     `ValueError` where none of the repository's rules makes them.
     """
     if betas is None or betas.is_meta:
-        return usual, 2000 if betas is None else len(betas)
+        return usual, 2000 if betas is None else len(betas), []
     values = betas.double().cpu().numpy()
-    ends = f"@{values[0]:.6g}..{values[-1]:.6g}"
+    ends = [float(f"{values[place]:.6g}") for place in (0, -1)]
     if not ((values > 0) & (values <= 1)).all():
         raise ValueError("its betas leave (0, 1]")
-    for name in (*RULES, *(rule + ends for rule in RULES[1:] if KINDS[rule].start is not None)):
-        if np.allclose(betas_of(name, len(values)), values, rtol=1e-4, atol=1e-12):
-            return name, len(values)
+    usually: list[tuple[str, list[float]]] = [(name, []) for name in RULES]
+    for name, other in [*usually, *((name, ends) for name in RULES[1:] if KINDS[name].start is not None)]:
+        if np.allclose(betas_of(name, len(values), *other), values, rtol=1e-4, atol=1e-12):
+            return name, len(values), other
     raise ValueError("its betas follow none of the repository's schedules")
 
 
