@@ -23,7 +23,7 @@ CHAINS = {
     "enhance": "blur:low=0.5,high=3+downsample:low=1,high=3+noise:high=5+jpeg:low=60,high=95",
     "colorize": "grey",
     "inpaint": "holes",
-    "old-photo": "old-photo",
+    "old-photo": "old-portrait",
 }
 """What each task repairs. With a reference: heavy damage, so that it is not certain who it is."""
 

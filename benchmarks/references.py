@@ -24,7 +24,7 @@ from restauro.systems.pgdiff.recipe import TASKS
 from restauro.systems.pgdiff.references import DOUBTFUL, KNOWS, STRANGER
 from restauro.training.data import load
 
-CHAINS = {"clean": "", "light": LEVELS["light"], "heavy": LEVELS["heavy"], "old photo": "old-photo"}
+CHAINS = {"clean": "", "light": LEVELS["light"], "heavy": LEVELS["heavy"], "old photo": "old-portrait"}
 BATCH = 32
 
 

@@ -151,3 +151,15 @@ def test_chains_of_benchmarks_draw_what_they_always_drew(
     assert set(blur) == {"sigma", "angle"} and blur["sigma"] == pytest.approx(sigma)
     assert (reduce["factor"], grain["sigma"]) == pytest.approx((factor, noise))
     assert (grain["seed"], grain["grey"], jpeg["quality"]) == (seed, False, quality)
+
+
+def test_old_portraits_are_what_they_always_were() -> None:
+    """The tables of old faces stand on it; it was once called old-photo."""
+    drawn = draw(chain("old-portrait"), np.random.default_rng([7, 0]))
+    names = ["grey", "fade", "scratches", "blur", "downsample", "noise", "jpeg"]
+    assert [name for name, _ in drawn] == names
+    tone, fade, scratches, *_ = (params for _, params in drawn)
+    assert tone["tone"] == 0 and fade == pytest.approx({"contrast": 0.9486069004847877, "shift": 0.019835678959167716})
+    assert scratches == pytest.approx(
+        {"count": 3, "dust": 22, "width": 2.0631836547868967, "level": 0.72006651396, "seed": 1073283950}
+    )

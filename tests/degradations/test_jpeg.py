@@ -79,7 +79,7 @@ def test_gradients_lead_through_compression() -> None:
     assert errors[-1] < 0.05 * errors[0]
 
 
-@pytest.mark.parametrize("name", ["gfpgan", "gfpgan-v1", "codeformer-large", "difface-swinir", "real-esrgan", "old-photo"])
+@pytest.mark.parametrize("name", ["gfpgan", "gfpgan-v1", "codeformer-large", "difface-swinir", "real-esrgan", "old-portrait"])
 def test_a_chain_stands_inside_a_loss(name: str) -> None:
     """The soft chain replays what the real one drew, nearly the same picture, and gradients reach its input."""
     clean = portrait(96)

@@ -108,7 +108,7 @@ CHAINS: dict[str, list[Degradation]] = {
     "real-esrgan-x2": real_esrgan(2),
     "grey": [Grey()],
     "holes": [Holes()],
-    "old-photo": [Grey(sepia=0.5), Fade(), Scratches(), *blind((0.1, 8), (1, 8), 15, (50, 95))],
+    "old-portrait": [Grey(sepia=0.5), Fade(), Scratches(), *blind((0.1, 8), (1, 8), 15, (50, 95))],
 }
 
 ABOUT: dict[str, str] = {
@@ -128,6 +128,6 @@ ABOUT: dict[str, str] = {
     "real-esrgan-x2": "the same for x2",
     "grey": "colour lost",
     "holes": "parts missing",
-    "old-photo": "toned or grey, faded, scratched, then blurred, reduced, noisy and compressed",
+    "old-portrait": "an old portrait: toned or grey, faded, scratched, then blurred, reduced, noisy and compressed",
 }
 """One line each; read without importing this file."""
