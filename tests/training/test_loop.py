@@ -10,10 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from restauro.core.errors import OutputError, RecipeError
+from restauro.networks.patchgan import PatchGAN
 from restauro.training import loop
 from restauro.training.checkpoint import LOG, State, read_log
+from restauro.training.data import Pictures
 from restauro.training.loop import finished, train
 from restauro.training.run import Progress, Run
 from tests.training.tiny import RUN, Tiny, pictures
@@ -55,6 +58,53 @@ def test_a_slice_ends_early_and_the_next_goes_on(tmp_path: Path) -> None:
     assert run(tmp_path / "run", how=changed(steps=3), resume=True) == []
 
 
+def test_the_rate_can_stay_and_then_fall_in_a_line() -> None:
+    how = Run(rate=1, warm_up=0, decay="linear", flat=0.5)
+    assert [how.rate_at(9, share) for share in (0, 0.5, 0.75, 1)] == [1, 1, 0.5, 0]
+
+
+def test_a_run_can_begin_from_weights_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fine-tuning: the network starts as they are, and the pictures they have seen count."""
+    from restauro.weights import store
+    from restauro.weights.passports import Passport
+
+    monkeypatch.setenv("RESTAURO_HOME", str(tmp_path / "home"))
+    arguments: dict[str, Any] = {"in_channels": 3, "width": 2, "layers": 1, "norm": "none"}
+
+    class Patches(Tiny):
+        def build(self, data: Pictures) -> nn.Module:
+            return PatchGAN(**{**arguments, "width": self.widths})
+
+        def loss(self, network: nn.Module, *args: Any) -> torch.Tensor:
+            if self.watch is not None:
+                self.watch(network)
+            return network(torch.ones(1, 3, 8, 8)).mean()
+
+        def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
+            return {}
+
+    passport = Passport(
+        name="mine",
+        what="",
+        kind="critic",
+        architecture="patchgan",
+        arguments=arguments,
+        pictures_seen=70,
+        training_data="",
+        licence="",
+    )
+    known = Patches(2).build(pictures())
+    store.save(known.state_dict(), passport, store.imported_folder(), half=False)
+    objective, seen = Patches(2), []
+    objective.watch = lambda network: seen.append(copy.deepcopy(network.state_dict()))
+    how = changed(steps=2, begin="mine")
+    run(tmp_path / "run", objective, how)
+    assert all(torch.equal(value, known.state_dict()[key]) for key, value in seen[0].items())
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["pictures"] == 70 + 2 * how.batch
+    with pytest.raises(RecipeError, match="'mine' cannot be begun from: its network has another shape"):
+        run(tmp_path / "other", Patches(3), how)
+
+
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     run(tmp_path / "run", how=changed(steps=2))
     before = (tmp_path / "run" / "state.pt").read_bytes()
@@ -76,7 +126,7 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None
 def test_the_moving_average_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Recomputed beside the loop: decay (1 + n) / (10 + n) until it reaches `ema`; counters are copied."""
     seen: list[dict[str, torch.Tensor]] = []
-    update = loop._update
+    update = loop._average
 
     def watched(state: State, how: Run) -> None:
         if not seen:
@@ -85,7 +135,7 @@ def test_the_moving_average_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         update(state, how)
         seen.append(copy.deepcopy(dict(state.network.state_dict())))
 
-    monkeypatch.setattr(loop, "_update", watched)
+    monkeypatch.setattr(loop, "_average", watched)
     run(tmp_path / "run", how=changed(steps=30, ema=0.6))
     expected = seen[0]
     for step, now in enumerate(seen[1:]):
@@ -112,9 +162,9 @@ def test_the_rate_warms_up_and_falls(tmp_path: Path, monkeypatch: pytest.MonkeyP
     rates: list[float] = []
     update = loop._update
 
-    def watched(state: State, how: Run) -> None:
-        update(state, how)
-        rates.append(state.optimizer.param_groups[0]["lr"])
+    def watched(optimizer: torch.optim.Optimizer, how: Run, rate: float) -> None:
+        update(optimizer, how, rate)
+        rates.append(optimizer.param_groups[0]["lr"])
 
     monkeypatch.setattr(loop, "_update", watched)
     run(tmp_path / "run", how=changed(warm_up=10, rate=1e-2))
@@ -238,6 +288,8 @@ OTHER = {
     "rate": 5e-3,
     "warm_up": 0,
     "decay": "none",
+    "flat": 0.5,
+    "beta1": 0.5,
     "beta2": 0.9,
     "weight_decay": 0.5,
     "ema": 0.05,
@@ -249,8 +301,9 @@ OTHER = {
     "dtype": "bfloat16",
 }
 """Another value of every knob that changes what is learned."""
-ELSEWHERE = set("minutes steps device workers compile save_every samples_every log_every slice_minutes part_mb light".split())
-"""They decide when, where and how; each has a test of its own."""
+ELSEWHERE = set("minutes steps begin device workers compile save_every samples_every log_every slice_minutes".split())
+ELSEWHERE |= {"part_mb", "light"}
+"""They decide when, where and how, and `begin` with what; each has a test of its own."""
 
 
 @pytest.fixture(scope="module")

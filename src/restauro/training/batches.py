@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from restauro.training.augment import colour, mirror
 from restauro.training.data import Pictures
-from restauro.training.objective import Objective
+from restauro.training.objective import ALL, Objective
 from restauro.training.ranks import Ranks
 from restauro.training.run import Run
 
@@ -58,11 +58,15 @@ class Batches(Dataset[list[Part]]):
         prepare = getattr(self._objective, "prepare", None)
         return Part(number, index, pictures if prepare is None else prepare(pictures, index, self._data, rng), rng)
 
-    def loss(self, network: nn.Module, part: Part) -> Tensor:
-        """The objective's, of one part."""
-        if hasattr(self._objective, "prepare"):
-            return self._objective.learn(network, part.ready, part.rng)  # type: ignore[attr-defined]
-        return self._objective.loss(network, part.ready, part.index, self._data, part.rng)
+    def turns(self, network: nn.Module, part: Part) -> Iterator[tuple[str, Tensor]]:
+        """(player, loss) of one part, one after the other."""
+        objective: Any = self._objective
+        if hasattr(objective, "turns"):
+            yield from objective.turns(network, part.ready, part.rng)
+        elif hasattr(objective, "prepare"):
+            yield ALL, objective.learn(network, part.ready, part.rng)
+        else:
+            yield ALL, objective.loss(network, part.ready, part.index, self._data, part.rng)
 
     def since(self, step: int) -> Iterator[list[Part]]:
         """The batches of this step and of all that follow; the order and the draws are the same for any number of workers."""

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from restauro.core.errors import OutputError, RecipeError
 from restauro.core.files import write_atomically
+from restauro.training.objective import Player
 from restauro.training.parted import Parted
 from restauro.training.run import Run
 
@@ -36,14 +37,14 @@ TOLD = ("step", "pictures", "seconds", "machines")
 
 @dataclass
 class State:
-    """A run after `step` steps, in which it saw so many pictures. fresh: the step at which the optimizer was new. recent: the
+    """A run after `step` steps, in which it saw so many pictures. fresh: the step at which the optimizers were new. recent: the
     last losses. machines: where it was trained, in words. unsaved: lines of the log that wait for the next checkpoint.
     """
 
     network: nn.Module
     ema: nn.Module
     ema2: nn.Module | None
-    optimizer: torch.optim.Optimizer
+    optimizers: dict[str, torch.optim.Optimizer]
     step: int = 0
     pictures: int = 0
     fresh: int = 0
@@ -53,19 +54,27 @@ class State:
     unsaved: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def new(cls, network: nn.Module, run: Run) -> State:
-        """Before the first step; the averages are copies, the optimizer knows the network's parameters."""
+    def new(cls, network: nn.Module, players: Mapping[str, Player], run: Run) -> State:
+        """Before the first step; the averages are copies, each player's optimizer knows its parameters."""
         ema = copy.deepcopy(network).requires_grad_(False)
-        betas = (0.9, run.beta2)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=run.rate, betas=betas, weight_decay=run.weight_decay)
-        return cls(network, ema, copy.deepcopy(ema) if run.ema2 else None, optimizer)
+        optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.AdamW(
+                [{"params": list(player.module.parameters()), "factor": player.rate}],
+                lr=run.rate,
+                betas=(run.beta1, run.beta2),
+                weight_decay=run.weight_decay,
+            )
+            for name, player in players.items()
+        }
+        return cls(network, ema, copy.deepcopy(ema) if run.ema2 else None, optimizers)
 
     def to_dict(self) -> dict[str, Any]:
-        parts = {name: getattr(self, name).state_dict() for name in (*MODULES, "optimizer") if getattr(self, name) is not None}
+        parts = {name: getattr(self, name).state_dict() for name in MODULES if getattr(self, name) is not None}
+        parts["optimizers"] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         return {**parts, **{name: getattr(self, name) for name in (*TOLD, "fresh", "recent")}}
 
     def resume(self, out: Path) -> None:
-        """Go on from the newer checkpoint in `out`; where it is the light one, the optimizer starts anew.
+        """Go on from the newer checkpoint in `out`; where it is the light one, the optimizers start anew.
 
         Raises RecipeError of one line where it is damaged or of another network.
         """
@@ -90,7 +99,8 @@ class State:
         self.ema.load_state_dict(stored["ema"])
         if self.ema2 is not None:  # a second average that begins later begins where the first one is
             self.ema2.load_state_dict(stored.get("ema2", stored["ema"]))
-        self.optimizer.load_state_dict(stored["optimizer"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(stored["optimizers"][name])
         self.fresh, self.recent = stored["fresh"], stored["recent"]
 
     def save(self, out: Path, run: Run) -> None:

@@ -6,6 +6,7 @@ after its last checkpoint and changes nothing of what follows.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -22,11 +23,12 @@ from restauro.training.batches import Batches, Part
 from restauro.training.checkpoint import State
 from restauro.training.data import Pictures
 from restauro.training.grid import save_grid
-from restauro.training.objective import Objective
+from restauro.training.objective import Objective, players_of
 from restauro.training.parted import Parted
 from restauro.training.place import chosen, in_words, place
 from restauro.training.ranks import Ranks, joined
 from restauro.training.run import Progress, Run
+from restauro.weights.store import find, load
 
 
 def train(
@@ -84,7 +86,9 @@ def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bo
         network = objective.build(data).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     except ValueError as error:
         raise RecipeError(f"no such network: {error}") from None
-    state = State.new(network, run)
+    seen = _begin(objective, network, run.begin) if run.begin else 0
+    state = State.new(network, players_of(objective, network), run)
+    state.pictures = seen
     for module in (state.network, state.ema, state.ema2):
         if module is not None:
             _place(objective, module, device, dtype, run.compile and module is state.network)
@@ -101,6 +105,16 @@ def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bo
     return state
 
 
+def _begin(objective: Objective, network: nn.Module, name: str) -> int:
+    """Give the network the weights of that name; the answer: how many pictures they have seen. RecipeError if they do not fit."""
+    passport, _ = find(name)
+    try:
+        objective.shipped(network).load_state_dict(load(name).state_dict())
+    except RuntimeError:
+        raise RecipeError(f"{name!r} cannot be begun from: its network has another shape than these knobs give") from None
+    return passport.pictures_seen
+
+
 def _place(objective: Objective, module: nn.Module, device: torch.device, dtype: torch.dtype, compiled: bool) -> None:
     """What is shipped may be called by itself, too: an embedder without its classifier."""
     place(module, device, dtype, compiled=compiled)
@@ -113,37 +127,58 @@ def _done(run: Run, state: State) -> bool:
 
 
 def _step(state: State, batches: Batches, parts: list[Part], run: Run, ranks: Ranks) -> float:
-    """One update of the weights; the loss, as the mean of all devices and parts."""
-    state.optimizer.zero_grad(set_to_none=True)
-    losses = []
-    for part in parts:
-        seed = np.random.SeedSequence([run.seed, state.step, 1, *([part.number] if part.number else [])])
-        torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's draws
-        loss = batches.loss(state.network, part)
-        (loss / len(parts)).backward()
-        losses.append(loss.detach().cpu().double())
-    mean = torch.stack(losses).mean()
-    ranks.average([mean, *_gradients(state.network, ranks), *state.network.buffers()])
-    _update(state, run)
-    return float(mean)
+    """Every player's update of its weights; the loss of the first of them, as the mean of all devices and parts."""
+    games = [batches.turns(state.network, part) for part in parts]
+    told: dict[str, float] = {}
+    for turn in itertools.count():
+        moves = []
+        for part, game in zip(parts, games, strict=True):
+            numbers = (part.number, turn) if turn else (part.number,) if part.number else ()
+            torch.manual_seed(
+                int(np.random.SeedSequence([run.seed, state.step, 1, *numbers]).generate_state(1)[0])
+            )  # for dropout
+            moves += [_backward(state, *move, len(parts)) for move in itertools.islice(game, 1)]
+        if not moves:
+            break
+        player = moves[0][0]
+        mean = torch.stack([loss for _, loss in moves]).mean()
+        ranks.average([mean, *_gradients(state.optimizers[player], ranks), *state.network.buffers()])
+        _update(state.optimizers[player], run, run.rate_at(state.step + 1 - state.fresh, run.share(state.step, state.seconds)))
+        told[player] = float(mean)
+    _average(state, run)
+    return next(told[player] for player in state.optimizers if player in told)
 
 
-def _gradients(network: nn.Module, ranks: Ranks) -> Iterator[Tensor]:
+def _backward(state: State, player: str, loss: Tensor, parts: int) -> tuple[str, Tensor]:
+    """Add the gradients of one of so many parts to the player's; who it was, and the loss."""
+    parameters = [each for each in _parameters(state.optimizers[player]) if each.requires_grad]
+    (loss / parts).backward(inputs=parameters)
+    return player, loss.detach().cpu().double()
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _gradients(optimizer: torch.optim.Optimizer, ranks: Ranks) -> Iterator[Tensor]:
     """All that there are; with several devices zeros for what one of them has not used, since another may have."""
-    for parameter in network.parameters():
+    for parameter in _parameters(optimizer):
         if parameter.grad is None and parameter.requires_grad and ranks.world > 1:
             parameter.grad = torch.zeros_like(parameter)
         if parameter.grad is not None:
             yield parameter.grad
 
 
-def _update(state: State, run: Run) -> None:
-    rate = run.rate_at(state.step + 1 - state.fresh, run.share(state.step, state.seconds))
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    norm = nn.utils.clip_grad_norm_(state.network.parameters(), run.clip)
+def _update(optimizer: torch.optim.Optimizer, run: Run, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]
+    norm = nn.utils.clip_grad_norm_(_parameters(optimizer), run.clip)
     if torch.isfinite(norm):  # one bad batch must not end a night's training
-        state.optimizer.step()
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def _average(state: State, run: Run) -> None:
     average(state.ema, state.network, decay_at(state.step, run.ema))
     if state.ema2 is not None:
         average(state.ema2, state.network, decay_at(state.step, run.ema2))
@@ -158,7 +193,7 @@ def _news(state: State, run: Run) -> Progress:
         loss=math.fsum(state.recent) / len(state.recent),
         pictures_per_second=state.step * run.batch / max(state.seconds, 1e-9),
         remaining=run.remaining(state.step, state.seconds),
-        rate=state.optimizer.param_groups[0]["lr"],
+        rate=next(iter(state.optimizers.values())).param_groups[0]["lr"],
     )
 
 

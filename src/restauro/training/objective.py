@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from restauro.training.data import Pictures
+
+
+class Player(NamedTuple):
+    """A side of an adversarial training. module: whose parameters it moves; rate: factor on the run's learning rate (two time
+    scales: Heusel et al. 2017, arXiv 1706.08500).
+    """
+
+    module: nn.Module
+    rate: float = 1.0
 
 
 class Objective(Protocol):
@@ -22,9 +31,16 @@ class Objective(Protocol):
 
     Further names are optional. `prepare(pictures, index, data, rng)` returns tensors, made on other cores while the network
     learns (`Run.workers`), and `learn(network, prepared, rng)` the loss of them; `loss` then is the one after the other.
-    `samples(network, size)` returns pictures (N, 3, size, size) in [-1, 1], the same draws every
-    time, which the loop lays out as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving
-    average is chosen, is better the lower it is.
+
+    Where networks play against each other, `players(network)` names them, {word: Player}, first the one whose loss is told, and
+    `turns(network, prepared, rng)` stands in place of `loss`: a generator of (player, loss). After each the loop moves the
+    parameters of that player alone, with its own optimizer; what the generator computes next sees them moved. A loss may
+    build on a graph of before, so that one forward pass serves several turns. `prepared` are the pictures where there is no
+    `prepare`.
+
+    `samples(network, size)` returns pictures (N, 3, size, size) in [-1, 1], the same draws every time, which the loop lays out
+    as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving average is chosen, is better
+    the lower it is.
     """
 
     def build(self, data: Pictures) -> nn.Module:
@@ -55,3 +71,14 @@ class Objective(Protocol):
 def torch_generator(rng: np.random.Generator) -> torch.Generator:
     """A torch generator that continues a NumPy one."""
     return torch.Generator().manual_seed(int(rng.integers(2**63 - 1)))
+
+
+ALL = "network"
+"""The only player where there is one."""
+
+
+def players_of(objective: Objective, network: nn.Module) -> dict[str, Player]:
+    """Who plays, by name; first the one whose loss is told."""
+    named = getattr(objective, "players", None)
+    found: dict[str, Player] = {ALL: Player(network)} if named is None else named(network)
+    return found

@@ -14,11 +14,14 @@ class Run(Knobbed, frozen=True, kw_only=True):
 
     minutes: Annotated[float, Knob("stop after so many minutes of training, all slices together", ge=0)] = 60.0
     steps: Annotated[int, Knob("stop after so many steps instead of minutes; 0: by minutes", ge=0)] = 0
+    begin: Annotated[str, Knob("name of the weights to begin from, of the same shape; empty: drawn at random")] = ""
     batch: Annotated[int, Knob("pictures in a step, of all devices together", ge=1, le=65536)] = 16
     accumulate: Annotated[int, Knob("parts of a device's batch that go through the network one by one", ge=1)] = 1
     rate: Annotated[float, Knob("largest learning rate", ge=0, le=1)] = 4e-4
     warm_up: Annotated[int, Knob("steps until the rate is reached", ge=0)] = 100
-    decay: Annotated[Literal["cosine", "none"], Knob("how the rate falls until the end")] = "cosine"
+    decay: Annotated[Literal["cosine", "linear", "none"], Knob("how the rate falls until the end")] = "cosine"
+    flat: Annotated[float, Knob("share of the run before it begins to fall", ge=0, le=1)] = 0.0
+    beta1: Annotated[float, Knob("Adam's memory of gradients", ge=0, le=1)] = 0.9
     beta2: Annotated[float, Knob("Adam's memory of squared gradients", ge=0, le=1)] = 0.99
     weight_decay: Annotated[float, Knob("share of the rate by which weights shrink in a step", ge=0, le=1)] = 0.01
     ema: Annotated[float, Knob("decay of the weights' moving average", ge=0, le=1)] = 0.999
@@ -48,7 +51,8 @@ class Run(Knobbed, frozen=True, kw_only=True):
 
     def rate_at(self, done: int, share: float) -> float:
         """The learning rate of the step that is the `done`-th since the optimizer was new, at this share of the run."""
-        fallen = 0.5 * (1 + math.cos(math.pi * share)) if self.decay == "cosine" else 1.0
+        share = max(0.0, share - self.flat) / ((1 - self.flat) or 1)
+        fallen = {"cosine": 0.5 * (1 + math.cos(math.pi * share)), "linear": 1 - share, "none": 1.0}[self.decay]
         return self.rate * warmed(done, self.warm_up) * fallen
 
 

@@ -170,8 +170,8 @@ class PriorObjective(Knobbed, frozen=True, kw_only=True):
 
 
 class RestorerObjective(Knobbed, frozen=True, kw_only=True):
-    """A one-pass network that answers with the middle of all faces the damaged one could be (L1), or with one that an embedder
-    takes for the same person (`identity`, `perceptual`).
+    """A one-pass network that answers with the mean of all faces the damaged one could be (squared error, as PGDiff's smooth
+    semantics ask), or with one that an embedder takes for the same person (`identity`, `perceptual`).
 
     It sees four channels, the picture with its holes emptied and the mask, answers with a picture and a gate through
     which the input may shine, and learns all of a photograph's damages at
@@ -213,10 +213,10 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
         return pictures, torch.cat(damaged), torch.cat(masks)
 
     def learn(self, network: nn.Module, prepared: tuple[Tensor, ...], rng: np.random.Generator) -> Tensor:
-        """L1, and the distances that an embedder sees."""
+        """Four times the squared error, which keeps the balance with what an embedder sees of before."""
         pictures, damaged, masks = prepared
         answer = smooth_answer(network, damaged, masks)
-        loss = (answer - pictures).abs().mean()
+        loss = 4 * (answer - pictures).square().mean()
         if self.identity:
             identity = Identity(embedder=self.embedder)
             with torch.no_grad():
@@ -245,7 +245,7 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
 
     def passport(self) -> dict[str, Any]:
         return {
-            "what": "one-pass restorer of blurred, noisy, compressed, grey, torn and old faces: the middle of what they could be",
+            "what": "one-pass restorer of blurred, noisy, compressed, grey, torn and old faces: the mean of what they could be",
             "kind": "restorer",
             "architecture": "unet",
             "arguments": self.arguments(),

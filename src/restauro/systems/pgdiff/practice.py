@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restauro.degradations.chains import blind, degrade
+from restauro.degradations.chains import blind, chain, degrade
 from restauro.degradations.fade import Fade
 from restauro.degradations.grey import Grey
 from restauro.degradations.holes import Holes
@@ -20,6 +20,7 @@ from restauro.training.data import Pictures
 DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
 """Kinds of damage and their shares."""
 BLIND = blind((0.1, 15), (0.8, 30), 20, (30, 100))
+HEAVY = chain("codeformer-large")
 LIGHT = blind((0.1, 4), (0.8, 4), 12, (50, 100))
 
 
@@ -28,7 +29,7 @@ def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -
     kind = kind or rng.choice(list(DAMAGES), p=list(DAMAGES.values()))
     light = LIGHT if rng.random() < 0.6 else []
     if kind == "blind":
-        links = BLIND if rng.random() < 0.7 else LIGHT
+        links = (BLIND, HEAVY, LIGHT)[rng.choice(3, p=(0.35, 0.4, 0.25))]
     elif kind == "grey":
         links = [Grey(sepia=0.3), *light]
     elif kind == "holes":
