@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from restauro.training.run import Progress, Run
 from restauro.training.ship import ship as ship_run
 from restauro.weights.passports import Passport
 
+Reader = Callable[..., Pictures]
 CONFIG = "config.json"
 """In the folder of a run: what was asked for, to be repeated with `--config`."""
 
@@ -90,13 +91,14 @@ def _training(
     part: str, data: str | Path, held: str | Path | None, pattern: str, size: int, stored: int, settings: Mapping[str, Any]
 ) -> tuple[Objective, Pictures, Pictures]:
     goal: Objective = build(objective_of(part), settings, name=part)
-    pictures = _loaded(data, size, pattern, stored)
-    pictures, kept = pictures.split() if not held else (pictures, _loaded(held, size, "*.tar", stored))
+    read: Reader = getattr(goal, "read", load_pictures)
+    pictures = _loaded(read, data, size, pattern, stored)
+    pictures, kept = pictures.split() if not held else (pictures, _loaded(read, held, size, "*.tar", stored))
     return goal, pictures, kept
 
 
-def _loaded(source: str | Path, size: int, pattern: str, stored: int) -> Pictures:
-    found = load_pictures(source, size, pattern=pattern, stored=stored)
+def _loaded(read: Reader, source: str | Path, size: int, pattern: str, stored: int) -> Pictures:
+    found = read(source, size, pattern=pattern, stored=stored)
     if found.broken and is_first():
         names = ", ".join(found.broken[:3]) + (", ..." if len(found.broken) > 3 else "")
         warnings.warn(f"{len(found.broken)} of {len(found) + len(found.broken)} pictures are left out: {names}", stacklevel=4)

@@ -14,11 +14,11 @@ import tarfile
 import tempfile
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from torch import Tensor
 from restauro.core.errors import InputError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+T = TypeVar("T")
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, Image.DecompressionBombError)
 
 
@@ -118,9 +119,9 @@ def load(source: str | Path, size: int, *, pattern: str = "*.tar", stored: int =
         raise InputError(f"pictures stored at {stored} px cannot be cut to {size} px")
     side = stored or size
     shelf, records, broken = Shelf((3, side, side)), [], []
-    for name, record, decoded in _decoded(source, pattern, side):
+    for name, record, picture in decoded(members(source, pattern), lambda data: _decode(data, side)):
         try:
-            shelf.append(decoded.result())
+            shelf.append(picture.result())
             records.append(record)
         except BROKEN:
             broken.append(name)
@@ -131,13 +132,15 @@ def load(source: str | Path, size: int, *, pattern: str = "*.tar", stored: int =
     return Pictures(shelf.tensor(), records, broken, size if side > size else 0)
 
 
-def _decoded(source: Path, pattern: str, side: int) -> Iterator[tuple[str, dict[str, Any], Future[np.ndarray]]]:
+def decoded(
+    found: Iterable[tuple[str, T, dict[str, Any]]], decode: Callable[[T], np.ndarray]
+) -> Iterator[tuple[str, dict[str, Any], Future[np.ndarray]]]:
     """In their order, decoded by as many threads as there are cores; a few dozen are under way at once."""
     workers = min(16, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[tuple[str, dict[str, Any], Future[np.ndarray]]] = deque()
-        for name, data, record in _members(source, pattern):
-            waiting.append((name, record, pool.submit(_decode, data, side)))
+        for name, data, record in found:
+            waiting.append((name, record, pool.submit(decode, data)))
             if len(waiting) > 4 * workers:
                 yield waiting.popleft()
         yield from waiting
@@ -150,7 +153,8 @@ def _half_of_memory() -> int:
         return 4 << 30
 
 
-def _members(source: Path, pattern: str) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def members(source: Path, pattern: str) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Name, bytes and record of every picture of a folder, of a tar, or of the tars of a folder that match `pattern`."""
     if source.is_file():
         yield from _tar(source)
         return
