@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from restauro.networks.patchgan import PatchGAN
+from restauro.networks.patchgan import PatchGAN, receptive_field
 
 
 @pytest.mark.parametrize(("layers", "field", "least"), [(1, 16, 6), (2, 34, 12), (3, 70, 24), (4, 142, 48), (5, 286, 96)])
@@ -18,7 +18,7 @@ def test_receptive_field(layers: int, field: int, least: int) -> None:
     picture = torch.zeros(1, 1, 2 * field, 2 * field, requires_grad=True)
     logits = network(picture)
     (gradient,) = torch.autograd.grad(logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2], picture)
-    assert (gradient[0, 0] != 0).any(0).sum() == field
+    assert (gradient[0, 0] != 0).any(0).sum() == field == receptive_field(layers)
     assert network(torch.zeros(1, 1, least, least)).numel() == 1
     with pytest.raises(RuntimeError):
         network(torch.zeros(1, 1, least - 1, least - 1))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 
-Norm = Literal["batch", "instance", "none"]
+from restauro.networks.norms import Norm
+
 MAX_MULT = 8
 """No layer is wider than this many times the first."""
 
@@ -47,3 +46,8 @@ class PatchGAN(nn.Module):
     def score(self, x: Tensor) -> Tensor:
         """(N,) the mean logit of a picture's patches."""
         return self(x).mean((1, 2, 3))
+
+
+def receptive_field(layers: int) -> int:
+    """Side in pixels of the patch that a logit judges: 70 for three layers; 1 for none, which is `PixelGAN`."""
+    return 9 * 2**layers - 2 if layers else 1

@@ -24,6 +24,9 @@ BUILDERS = {
     "rrdb-timed": "restauro.networks.rrdb:TimedRestorer",
     "iresnet": "restauro.networks.iresnet:IResNet",
     "patchgan": "restauro.networks.patchgan:PatchGAN",
+    "pixelgan": "restauro.networks.pixelgan:PixelGAN",
+    "skip-unet": "restauro.networks.skip_unet:SkipUNet",
+    "resnet-generator": "restauro.networks.resnet_generator:ResnetGenerator",
     "vgg": "restauro.networks.vgg:VGG",
 }
 """Architecture in a passport -> module:class, imported when asked for."""
