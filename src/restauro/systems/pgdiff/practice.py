@@ -17,7 +17,7 @@ from restauro.diffusion.contract import Restorer
 from restauro.restorers.smooth import restorer
 from restauro.training.data import Pictures
 
-DAMAGES = {"blind": 0.55, "grey": 0.12, "holes": 0.15, "old-photo": 0.18}
+DAMAGES = {"blind": 0.7, "grey": 0.08, "holes": 0.1, "old-photo": 0.12}
 """Kinds of damage and their shares."""
 BLIND = blind((0.1, 15), (0.8, 30), 20, (30, 100))
 HEAVY = chain("codeformer-large")
@@ -29,7 +29,7 @@ def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -
     kind = kind or rng.choice(list(DAMAGES), p=list(DAMAGES.values()))
     light = LIGHT if rng.random() < 0.6 else []
     if kind == "blind":
-        links = (BLIND, HEAVY, LIGHT)[rng.choice(3, p=(0.35, 0.4, 0.25))]
+        links = (BLIND, HEAVY, LIGHT)[rng.choice(3, p=(0.25, 0.5, 0.25))]
     elif kind == "grey":
         links = [Grey(sepia=0.3), *light]
     elif kind == "holes":
