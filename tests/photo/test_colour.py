@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
-from restauro.photo.colour import LUMA, into_range, keep_tone, lab_to_srgb, linear_to_srgb, srgb_to_lab, srgb_to_linear, tone
+from restauro.photo.colour import (
+    LUMA,
+    from_codes,
+    into_range,
+    keep_tone,
+    lab_to_srgb,
+    linear_to_srgb,
+    srgb_to_lab,
+    srgb_to_linear,
+    to_codes,
+    tone,
+)
 from restauro.photo.icc import space
 from restauro.photo.read import read
 from tests.photo.pictures import scene, wide_gamut
@@ -32,6 +45,20 @@ def test_lab_agrees_with_scikit_image_and_back() -> None:
     assert np.abs(srgb_to_lab(colours) - rgb2lab(colours)).max() < 0.02
     assert np.abs(lab_to_srgb(srgb_to_lab(colours)) - colours).max() < 2e-4
     assert np.abs(linear_to_srgb(srgb_to_linear(colours)) - colours).max() < 1e-6
+
+
+def test_codes_of_colouring_networks_agree_with_scikit_image_and_back() -> None:
+    """Every fifth level of the cube; and chroma that no sRGB colour has."""
+    levels = np.arange(0, 256, 5)
+    colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 1, 3) / np.float32(255)
+    codes, theirs = to_codes(colours), rgb2lab(colours)
+    assert np.abs(codes - np.concatenate((theirs[..., :1] / 50 - 1, theirs[..., 1:] / 110), -1)).max() < 5e-5
+    assert np.abs(codes).max() <= 1.0001
+    assert np.abs(from_codes(codes) - colours).max() < 1e-4
+    odd = np.random.default_rng(0).uniform(-1, 1, (4000, 1, 3))
+    with warnings.catch_warnings(action="ignore"):  # colours out of range
+        wanted = lab2rgb(np.concatenate(((odd[..., :1] + 1) * 50, odd[..., 1:] * 110), -1))
+    assert np.abs(from_codes(odd) - wanted).max() < 1e-4
 
 
 def test_what_leaves_the_range_loses_colour_and_not_lightness() -> None:

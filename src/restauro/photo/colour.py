@@ -44,10 +44,22 @@ def srgb_to_lab(srgb: np.ndarray) -> np.ndarray:
 def lab_to_srgb(lab: np.ndarray) -> np.ndarray:
     """The inverse of `srgb_to_lab`, clipped to [0, 1]."""
     y = (lab[..., 0] + 16) / 116
-    f = np.stack((y + lab[..., 1] / 500, y, y - lab[..., 2] / 200), -1)
+    f = np.stack((y + lab[..., 1] / 500, y, np.maximum(y - lab[..., 2] / 200, 0)), -1)  # no Z far below black: as scikit-image
     scaled = np.where(f > 6 / 29, f**3, (116 * f - 16) * 27 / 24389)
     linear = scaled @ np.linalg.inv(_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
     return np.clip(linear_to_srgb(linear), 0, 1)
+
+
+def to_codes(srgb: np.ndarray) -> np.ndarray:
+    """(..., 3) sRGB in [0, 1] to what networks that colour see and answer: L*/50 - 1, a*/110, b*/110 (pix2pix). Lightness lies in
+    [-1, 1], the chroma of sRGB colours within 0.99."""
+    lab = srgb_to_lab(srgb)
+    return np.concatenate((lab[..., :1] / 50 - 1, lab[..., 1:] / 110), -1)
+
+
+def from_codes(codes: np.ndarray) -> np.ndarray:
+    """The inverse of `to_codes`, clipped to [0, 1]."""
+    return lab_to_srgb(np.concatenate(((codes[..., :1] + 1) * 50, codes[..., 1:] * 110), -1))
 
 
 def into_range(pixels: np.ndarray) -> np.ndarray:
