@@ -43,6 +43,10 @@ class Declared(Knobbed, frozen=True, kw_only=True):
     level: (
         Annotated[Literal["sqrt-gamma", "gamma"], Knob("SR3's U-Net: what it is told of the noise; gamma is alpha-bar")] | None
     ) = None
+    statistics: (
+        Annotated[Literal["training", "picture"], Knob("translator: of its batch norms, their averages or each picture's own")]
+        | None
+    ) = None
     values: Annotated[Literal["0..1", "-1..1"], Knob("restorer: black and white as it was trained")] | None = None
 
     def apply(self, passport: Passport) -> Passport:
@@ -80,6 +84,7 @@ OF: Mapping[str, tuple[str, ...]] = {
     "unet": UNET,
     "unet-superres": UNET,
     "rrdb": ("values",),
+    "translator": ("statistics",),
     "prior": PRIOR,
     "conditional-prior": PRIOR,
     "super-resolver": PRIOR,
@@ -91,7 +96,7 @@ OF: Mapping[str, tuple[str, ...]] = {
 """Kind or architecture -> what may be declared."""
 
 
-SAME = {"groups": "groups", "padding": "padding", "epsilon": "eps"}
+SAME = {"groups": "groups", "statistics": "statistics", "padding": "padding", "epsilon": "eps"}
 
 
 def _arguments(told: Mapping[str, Any]) -> dict[str, Any]:
