@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 from restauro.core.errors import InputError
+from restauro.networks.latent_mapping import HighResMapping, LatentMapping, ScratchMapping
+from restauro.networks.photo_vae import PhotoVAE
 from restauro.systems.oldphotos import published, published_faces, sizes
 from tests.goldens.pix2pix_networks import wave
-from tests.goldens.runner import Case, close, exact, handles
+from tests.goldens.runner import Case, close, exact, fill, handles
 
 RULES = {
     "restore_full": sizes.restoration_size,
@@ -75,3 +78,31 @@ def faces(case: Case) -> None:
         close(aligned[::8, ::8], case[f"aligned_{number}_stride8"], abs=0.5)
         exact(published_faces.back_mask(matrix, size, *image.shape[:2]), case[f"back_mask_{number}"])
         close(published_faces.restore_faces(image, [case[name]], generate, size), case[f"blended_{number}"], abs=1.5)
+
+
+@handles("oldphotos_pix2pix", "op_pipeline")
+def pipeline(case: Case) -> None:
+    config = case.config
+    latent, width = config["mc"], config["map_mc"]
+    masked = "mask" in case
+    mapping: nn.Module = LatentMapping(latent, width, config["n_blocks"])
+    if config["hr"]:
+        mapping = HighResMapping(latent, width)
+    elif masked:
+        mapping = ScratchMapping(latent, width, config["n_blocks"])
+    vaes = [PhotoVAE(config["ngf"], latent) for _ in range(2)]
+    prefixes = [prefix.rstrip(".") for prefix in config["prefixes"]]
+    fill(nn.ModuleDict(dict(zip(prefixes, [*vaes, mapping], strict=True))))  # their weights are drawn by the prefixed names
+    found = published.restore(
+        case["image"],
+        vaes[0].encode,
+        published.as_published(mapping),
+        vaes[1].decode,
+        mask=case["mask"] if masked else None,
+        dilations=config["mask_dilation"],
+    )
+    close(found.composited, case["composited" if masked else "resized"], abs=1)
+    if masked:
+        exact(found.mask, case["mask_used"])
+    close(found.answer, case["y"], abs=3e-4, rel=3e-4)
+    close(found.written, case["written"], abs=1)

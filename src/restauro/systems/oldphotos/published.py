@@ -13,14 +13,27 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from restauro.networks.latent_mapping import LatentMapping
 from restauro.systems.oldphotos.sizes import detection_size, network_size, restoration_size
 
 THRESHOLD = 0.4
 """Of the detector's probability."""
 Mapping = Callable[[Tensor, Tensor | None], Tensor]
 """The latent (1, C, H/4, W/4) of an old photograph to that of a clean one, told (1, 1, H, W) where the holes are."""
+
+
+def as_published(mapping: nn.Module) -> Mapping:
+    """A network of `networks.latent_mapping`, which looks at five of sixteen pixels of the mask, if at any."""
+
+    def mapped(latent: Tensor, mask: Tensor | None) -> Tensor:
+        if isinstance(mapping, LatentMapping):
+            return mapping(latent)
+        told = latent.new_zeros(1, 1, 4 * latent.shape[2], 4 * latent.shape[3]) if mask is None else mask
+        return mapping(latent, told, sampled=True)
+
+    return mapped
 
 
 class Detection(NamedTuple):
