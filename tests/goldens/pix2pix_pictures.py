@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from restauro.evaluation.segmentation import confusion, scores
 from restauro.photo.colour import from_codes, to_codes
 from restauro.systems.pix2pix.published import Preprocess, prepared, size, split, to_levels
 from tests.goldens.runner import Case, close, exact, handles
@@ -64,3 +65,15 @@ def colorization(case: Case) -> None:
     close(codes[..., 1:].transpose(2, 0, 1), case["ab"], abs=1e-4, what="ab")
     both = np.concatenate((case["L"], case["predicted_ab"])).transpose(1, 2, 0)
     close(from_codes(both) * 255, case["predicted_rgb"], abs=0.05, what="predicted_rgb")
+
+
+@handles("oldphotos_pix2pix", "p2p_fcn_scores")
+def fcn_scores(case: Case) -> None:
+    found = confusion(case["labels"], case["pred"], case.config["classes"])
+    exact(found, case["hist"])
+    for name in (name for name in case.arrays if name.startswith("hist")):
+        tail = name.removeprefix("hist") + "_64"
+        ours = scores(case[name], published=True)
+        close(ours[:3], case[f"scores{tail}"], abs=1e-12, what=name)
+        close(ours.accuracies, case[f"class_acc{tail}"], abs=1e-12, what=name)
+        close(ours.ious, case[f"class_iou{tail}"], abs=1e-12, what=name)

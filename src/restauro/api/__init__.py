@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from restauro.api.evaluation import Evaluation, evaluate
     from restauro.api.inspection import Inspection, inspect
     from restauro.api.interpolation import interpolate
+    from restauro.api.labels import Segmentation, segmentation
     from restauro.api.result import Result
     from restauro.api.several import spread_of, variants
     from restauro.api.tasks import (
@@ -37,6 +38,7 @@ __all__ = [
     "Recipe",
     "Report",
     "Result",
+    "Segmentation",
     "colorize",
     "degrade",
     "enhance",
@@ -53,6 +55,7 @@ __all__ = [
     "run",
     "runs",
     "sample",
+    "segmentation",
     "ship",
     "spread_of",
     "train",
@@ -66,6 +69,7 @@ _HOMES = {
     "restauro.api.inspection": "Inspection inspect",
     "restauro.api.interpolation": "interpolate",
     "restauro.api.result": "Result",
+    "restauro.api.labels": "Segmentation segmentation",
     "restauro.api.several": "spread_of variants",
     "restauro.api.tasks": "colorize enhance inpaint make_recipe old_photo recipe_of replay restore run runs upscale",
     "restauro.api.training": "ship train",
