@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from restauro.networks.partial_nonlocal import PartialNonLocal
 from restauro.networks.patch_attention import PatchAttention
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.networks.scratch_detector import ScratchDetector
+from restauro.networks.spade import SpadeBlock, SpadeGenerator
 from restauro.networks.spectral import SpectralConv2d
+from tests.goldens.pix2pix_networks import wave
 from tests.goldens.runner import Case, close, fill, handles
 
 
@@ -25,8 +28,9 @@ def vae(config: dict[str, Any]) -> PhotoVAE:
     return PhotoVAE(config["ngf"], config["mc"], strides, config["start_r"], deep, config["k_size"], bottleneck)
 
 
-def exact_spectra(module: nn.Module) -> nn.Module:
-    """The leading singular vectors of every spectrally normed weight, as in the README."""
+def exact(module: nn.Module) -> Any:
+    """Filled; a spectrally normed weight has its leading singular vectors, as in the README."""
+    module = fill(module, keep=("weight_u", "weight_v"))
     with torch.no_grad():
         for part in module.modules():
             if isinstance(part, SpectralConv2d):
@@ -53,7 +57,7 @@ def vae_flows(case: Case) -> None:
 def critic(case: Case) -> None:
     config = case.config
     network = MultiscaleCritic(config["input_nc"], config["ndf"], config["n_layers"], config["num_D"], config["spectral"])
-    answer = exact_spectra(fill(network, keep=("weight_u", "weight_v")))(case.tensor("x"))
+    answer = exact(network)(case.tensor("x"))
     maps = {f"s{scale}_l{layer}": one for scale, maps in enumerate(answer) for layer, one in enumerate(maps)}
     assert {"x", *maps} == set(case.arrays)
     for name, one in maps.items():
@@ -119,3 +123,29 @@ def patch_attention(case: Case) -> None:
     for name in (name for name in case.arrays if name.startswith("y_")):
         shown = torch.zeros_like(mask) if name.endswith("_empty") else mask
         close(network(z, shown, sampled=True), case[name], abs=5e-5, rel=1e-4, what=name)
+
+
+@handles("oldphotos_pix2pix", "op_spade_block")
+@torch.no_grad()
+def spade_block(case: Case) -> None:
+    config, feat, face, parsing = case.config, *(case.tensor(name, torch.float32) for name in ("feat", "image", "seg"))
+    plain = exact(SpadeBlock(config["fin"], config["fout"], face.shape[1]))
+    close(plain(feat, face), case["y"], abs=5e-5, rel=1e-4)
+    close(plain.norm_0(feat, face), case["spade"], abs=5e-5, rel=1e-4)
+    both = exact(SpadeBlock(config["fin"], config["fout_parsing"], parsing.shape[1] + face.shape[1]))
+    close(both(feat, face, parsing), case["y_parsing"], abs=5e-5, rel=1e-4)
+
+
+@handles("oldphotos_pix2pix", "op_spade_gen")
+@torch.no_grad()
+def spade_generator(case: Case) -> None:
+    config = case.config
+    parsing = None if config["no_parsing_map"] else case.tensor("seg", torch.float32)
+    parts, levels, stride = 0 if parsing is None else parsing.shape[1], config["num_upsampling_layers"], config["stride"]
+    found = re.fullmatch(r"wave\(\(([\d,]+)\), ([\d.]+)\)", config["input"])
+    assert found is not None
+    face = wave(tuple(map(int, found[1].split(","))), float(found[2]))
+    answer = exact(SpadeGenerator(config["ngf"], parts, levels))(face, parsing)
+    close(answer[..., ::stride, ::stride], case["y"], abs=2e-4, rel=2e-4)
+    stats = torch.stack([answer.mean(), answer.std(correction=0), answer.min(), answer.max()])
+    close(stats, case["y_stats_64"], abs=2e-4, rel=2e-4)
