@@ -1,4 +1,4 @@
-"""Measure a prior on pictures of your own: bits per dimension, progressive coding."""
+"""Measure on pictures of your own: the likelihood of a prior (ddpm), the scores of segmentations (pix2pix)."""
 
 from __future__ import annotations
 
@@ -13,49 +13,100 @@ from restauro.cli._print import note, print_json, print_table
 from restauro.cli._progress import Bar
 from restauro.core.errors import RecipeError
 
+NEEDED = {"ddpm": ("data",), "pix2pix": ("truth", "found")}
+OPTIONS = {
+    "ddpm": ("data", "pattern", "count", "bits", "progressive", "prior", "timesteps", "seed"),
+    "pix2pix": ("truth", "found", "classes", "palette", "faithful"),
+}
 ROWS = 10
 """Lines of the progressive table; --json has all."""
 
 
 class Evaluate(Command):
     def arguments(self, parser: Parser) -> None:
-        parser.usage = f"{parser.prog} ddpm --data PICTURES [--bits] [--progressive] [--prior NAME] [--timesteps N]"
-        parser.add_argument("system", metavar="SYSTEM", choices=["ddpm"], help="ddpm: the likelihood of a prior")
-        data = parser.add_argument_group("pictures")
-        data.add_argument("--data", metavar="DIR", help="a folder of pictures or of WebDataset tars, or one tar")
-        data.add_argument("--pattern", default="*.tar", metavar="GLOB", help="which tars of the folder (default *.tar)")
-        data.add_argument("-n", "--count", type=whole(1, 10**6), default=0, metavar="N", help="only the first N pictures")
-        what = parser.add_argument_group("what")
-        what.add_argument("--bits", action="store_true", help="bits per dimension and its parts (the default)")
-        what.add_argument("--progressive", action="store_true", help="rate and distortion while a picture is sent")
-        how = parser.add_argument_group("how")
-        how.add_argument("--prior", default="face-prior", metavar="NAME", help="weights of the prior (default face-prior)")
-        steps = "so many timesteps a picture, drawn in strata, or all (default 50)"
-        how.add_argument("--timesteps", type=_timesteps, default=50, metavar="N|all", help=steps)
-        how.add_argument(
-            "--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="seed of noise and timesteps (default 0)"
+        parser.usage = (
+            f"{parser.prog} ddpm --data PICTURES [--bits] [--progressive] [--prior NAME] [--timesteps N]\n"
+            f"       {parser.prog} pix2pix --truth LABELS --found LABELS --classes N | --palette FILE"
         )
+        what = "ddpm: the likelihood of a prior; pix2pix: what a segmentation network found, against the truth"
+        parser.add_argument("system", metavar="SYSTEM", choices=list(NEEDED), help=what)
+        _of_ddpm(parser.add_argument_group("ddpm"))
+        _of_pix2pix(parser.add_argument_group("pix2pix"))
         add_output_options(parser.options)
 
     def run(self, args: argparse.Namespace) -> int:
-        if not args.data:
-            raise RecipeError("evaluate needs --data PICTURES")
-        from restauro import api
+        for system, options in OPTIONS.items():
+            if wrong := [name for name in options if getattr(args, name) and system != args.system]:
+                raise RecipeError(f"--{wrong[0]} belongs to `restauro evaluate {system}`")
+        for name in NEEDED[args.system]:
+            if not getattr(args, name):
+                raise RecipeError(f"evaluate {args.system} needs --{name} DIR")
+        return _ddpm(args) if args.system == "ddpm" else _pix2pix(args)
 
-        with Bar(1, show=not args.quiet) as bar:
-            bar.begin("measuring")
-            settings = {"prior": args.prior, "timesteps": args.timesteps or None, "count": args.count, "seed": args.seed}
-            found = api.evaluate(args.data, pattern=args.pattern, device=args.device, listener=bar, **settings)
-        if found.broken and not args.quiet:
-            note(f"{len(found.broken)} pictures could not be read: {', '.join(found.broken[:3])}")
-        if args.json:
-            print_json(_plain(found, args.progressive))
-            return 0
-        if args.bits or not args.progressive:
-            _print_bits(found)
-        if args.progressive:
-            _print_progressive(found)
+
+def _of_ddpm(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data", metavar="DIR", help="a folder of pictures or of WebDataset tars, or one tar")
+    group.add_argument("--pattern", metavar="GLOB", help="which tars of the folder (default *.tar)")
+    group.add_argument("-n", "--count", type=whole(1, 10**6), metavar="N", help="only the first N pictures")
+    group.add_argument("--bits", action="store_true", help="bits per dimension and its parts (the default)")
+    group.add_argument("--progressive", action="store_true", help="rate and distortion while a picture is sent")
+    group.add_argument("--prior", metavar="NAME", help="weights of the prior (default face-prior)")
+    steps = "so many timesteps a picture, drawn in strata, or all (default 50)"
+    group.add_argument("--timesteps", type=_timesteps, metavar="N|all", help=steps)
+    group.add_argument("--seed", type=whole(0, 2**32 - 1), metavar="N", help="seed of noise and timesteps (default 0)")
+
+
+def _of_pix2pix(group: argparse._ArgumentGroup) -> None:
+    kinds = "grey or indexed pictures whose values are classes, or .npy files of labels or of a network's scores"
+    group.add_argument("--truth", metavar="DIR", help=f"true labels: {kinds}")
+    group.add_argument("--found", metavar="DIR", help="labels that were found, under the same names")
+    group.add_argument("--classes", type=whole(2, 10**4), metavar="N", help="how many there are; other true labels are left out")
+    group.add_argument("--palette", metavar="FILE", help="labels are colours: a text file with a line R G B for each class")
+    group.add_argument("--faithful", action="store_true", help="as published: a class that does not occur counts as 0")
+
+
+def _ddpm(args: argparse.Namespace) -> int:
+    from restauro import api
+
+    with Bar(1, show=not args.quiet) as bar:
+        bar.begin("measuring")
+        given = {name: getattr(args, name) for name in ("prior", "pattern", "count", "seed") if getattr(args, name) is not None}
+        timesteps = 50 if args.timesteps is None else args.timesteps or None
+        found = api.evaluate(args.data, timesteps=timesteps, device=args.device, listener=bar, **given)
+    if found.broken and not args.quiet:
+        note(f"{len(found.broken)} pictures could not be read: {', '.join(found.broken[:3])}")
+    if args.json:
+        print_json(_plain(found, args.progressive))
         return 0
+    if args.bits or not args.progressive:
+        _print_bits(found)
+    if args.progressive:
+        _print_progressive(found)
+    return 0
+
+
+def _pix2pix(args: argparse.Namespace) -> int:
+    from restauro import api
+
+    if not args.classes and not args.palette:
+        raise RecipeError("evaluate pix2pix needs --classes N, or --palette FILE")
+    found = api.segmentation(args.truth, args.found, args.classes or 0, palette=args.palette, faithful=args.faithful)
+    if found.missing and not args.quiet:
+        note(f"{len(found.missing)} labels have no answer and are not scored: {', '.join(found.missing[:3])}")
+    rows = {"per-pixel accuracy": found.pixel_accuracy, "per-class accuracy": found.class_accuracy, "class IoU": found.class_iou}
+    if args.json:
+        plain = {name.replace(" ", "_").replace("-", "_"): one._asdict() for name, one in rows.items()}
+        by_class = [{"accuracy": _known(a), "iou": _known(b)} for a, b in zip(found.accuracies, found.ious, strict=True)]
+        print_json({"pictures": found.pictures, "missing": found.missing, **plain, "classes": by_class})
+        return 0
+    rule = "absent ones count as 0, as published" if args.faithful else "absent ones are left out"
+    print(f"{found.pictures} pictures, {found.classes} classes ({rule}); intervals of 95 %")
+    print_table([(f"  {name}", f"{one.mean:.4f}", f"[{one.low:.4f}, {one.high:.4f}]") for name, one in rows.items()])
+    return 0
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
 
 
 def _print_bits(found: Any) -> None:
