@@ -28,6 +28,7 @@ BUILDERS = {
     "skip-unet": "restauro.networks.skip_unet:SkipUNet",
     "resnet-generator": "restauro.networks.resnet_generator:ResnetGenerator",
     "vgg": "restauro.networks.vgg:VGG",
+    "colorizer": "restauro.networks.colorizer:Colorizer",
 }
 """Architecture in a passport -> module:class, imported when asked for."""
 
