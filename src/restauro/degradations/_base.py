@@ -52,6 +52,10 @@ class Degradation(Knobbed, frozen=True, kw_only=True):
         """(1, 1, H, W), 1 where nothing of the picture is left; None where this damage destroys no pixels."""
         return None
 
+    def strike(self, picture: Tensor, params: Params, clean: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`link`, and the mask at the size of `clean`; at once where both come of the same work."""
+        return self.link(picture, params, clean), self.mask(clean, params)
+
 
 class Measured(Degradation, frozen=True, kw_only=True):
     """Damage with a length."""

@@ -28,6 +28,16 @@ def walk(picture: Tensor, links: Sequence[Degradation], drawn: Drawn, clean: Ten
     return picture
 
 
+def strike(picture: Tensor, links: Sequence[Degradation], drawn: Drawn, clean: Tensor) -> tuple[Tensor, Tensor | None]:
+    """`walk` and `torn` at once."""
+    found = None
+    for link, (_, params) in zip(links, drawn, strict=True):
+        picture, mask = link.strike(picture, params, clean)
+        if mask is not None:
+            found = mask if found is None else found.maximum(mask)
+    return picture, found
+
+
 def torn(picture: Tensor, links: Sequence[Degradation], drawn: Drawn) -> Tensor | None:
     """(1, 1, H, W), 1 where any of the links leaves nothing of the picture."""
     found = None
@@ -65,6 +75,9 @@ class OneOf(Degradation, frozen=True, kw_only=True):
 
     def link(self, picture: Tensor, params: Params, clean: Tensor) -> Tensor:
         return walk(picture, self.ways[params["way"]], params["drawn"], clean)
+
+    def strike(self, picture: Tensor, params: Params, clean: Tensor) -> tuple[Tensor, Tensor | None]:
+        return strike(picture, self.ways[params["way"]], params["drawn"], clean)
 
     def mask(self, picture: Tensor, params: Params) -> Tensor | None:
         return torn(picture, self.ways[params["way"]], params["drawn"])

@@ -13,7 +13,7 @@ from restauro.core.errors import RecipeError
 from restauro.core.knobs import build, parse_settings, suggest
 from restauro.core.registry import DEGRADATIONS
 from restauro.degradations._base import Degradation, Params
-from restauro.degradations._links import Kept, OneOf, aim, draw, maybe, torn, walk
+from restauro.degradations._links import Kept, OneOf, aim, draw, maybe, strike
 from restauro.degradations._named import CHAINS as CHAINS
 from restauro.degradations._named import blind as blind
 from restauro.degradations.downsample import enlarge
@@ -65,8 +65,8 @@ def degrade(picture: Tensor, links: str | list[Degradation], rng: np.random.Gene
 
 def replay(picture: Tensor, links: Sequence[Degradation], params: list[tuple[str, Params]]) -> Damaged:
     """The same parameters give the same damage."""
-    damaged = enlarge(walk(picture, links, params, picture), picture)
-    return Damaged(damaged, torn(picture, links, params), params, aim(picture, links, params))
+    damaged, mask = strike(picture, links, params, picture)
+    return Damaged(enlarge(damaged, picture), mask, params, aim(picture, links, params))
 
 
 def soft(links: Sequence[Degradation]) -> list[Degradation]:
