@@ -31,19 +31,18 @@ def intact(mask: Tensor, size: tuple[int, int], sampled: bool = False) -> Tensor
 def masked_attention(
     q: Tensor, k: Tensor, v: Tensor, weight: Tensor, *, own: bool = False, renormalise: bool = True, pairs: int = PAIRS
 ) -> Tensor:
-    """(N, n, c): sum_j w_j exp(q_i k_j) v_j / sum_j w_j exp(q_i k_j); zero where every weight is zero.
+    """(N, m, c): sum_j w_j exp(q_i k_j) v_j / sum_j w_j exp(q_i k_j); zero where every weight is zero.
 
-    q, k, v: (N, n, c) or wider values. weight: (N, n) in 0..1, of the keys. own: a place may always use itself. renormalise:
+    q: (N, m, c); k, v: (N, n, c). weight: (N, n) in 0..1, of the keys. own: a place may always use itself (m = n). renormalise:
     otherwise the sum below is over all keys, whatever their weight. pairs: how many are weighed at a time; memory stays
     below that and a few times the size of v.
     """
-    places = k.shape[1]
-    rows = max(1, pairs // places)
+    rows = max(1, pairs // k.shape[1])
     if not (own or renormalise):
         v, weight = v * weight[..., None], torch.ones_like(weight)
     lowest = torch.finfo(q.dtype).min / 2  # not -inf: a block of keys without any weight would be 0 / 0
     found = []
-    for start in range(0, places, rows):
+    for start in range(0, q.shape[1], rows):
         part = q[:, start : start + rows]
         shares = weight[:, None]
         if own:
