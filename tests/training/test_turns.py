@@ -104,3 +104,16 @@ def test_resumed_it_goes_on_to_the_same_bit(tmp_path: Path) -> None:
     played(tmp_path / "parts", Game(), decay="none", steps=3)
     parts = played(tmp_path / "parts", Game(), decay="none")
     assert all(torch.equal(value, parts["network"][key]) for key, value in whole["network"].items())
+
+
+def test_every_player_computes_where_the_run_does(tmp_path: Path) -> None:
+    """A turn calls the players by themselves: each must fetch what it is given (place.py)."""
+    seen: list[bool] = []
+
+    class Watched(Game):
+        def turns(self, network: nn.Module, prepared: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, Tensor]]:
+            seen.extend("forward" in vars(module) for module in network.children())
+            return super().turns(network, prepared, rng)
+
+    played(tmp_path, Watched(), dtype="bfloat16", steps=1)
+    assert seen == [True, True]

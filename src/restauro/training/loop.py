@@ -116,9 +116,10 @@ def _begin(objective: Objective, network: nn.Module, name: str) -> int:
 
 
 def _place(objective: Objective, module: nn.Module, device: torch.device, dtype: torch.dtype, compiled: bool) -> None:
-    """What is shipped may be called by itself, too: an embedder without its classifier."""
+    """What is shipped may be called by itself, too: an embedder without its classifier; and so may every player."""
     place(module, device, dtype, compiled=compiled)
-    if (part := objective.shipped(module)) is not module:
+    players = [player.module for player in players_of(objective, module).values()]
+    for part in {id(part): part for part in (objective.shipped(module), *players) if part is not module}.values():
         place(part, device, dtype)
 
 

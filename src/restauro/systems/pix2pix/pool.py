@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+import numpy as np
 import torch
 from torch import Tensor, nn
-
-
-class Draws(Protocol):
-    """What is asked of a `numpy.random.Generator`."""
-
-    def random(self) -> float: ...
-    def integers(self, high: int) -> int: ...
 
 
 class ImagePool(nn.Module):
@@ -36,7 +28,7 @@ class ImagePool(nn.Module):
         return self.bits[: int(self.held)].view(torch.float32)
 
     @torch.no_grad()
-    def query(self, pictures: Tensor, rng: Draws) -> Tensor:
+    def query(self, pictures: Tensor, rng: np.random.Generator) -> Tensor:
         """(N, C, H, W) in their order: each new one, or with probability 1/2 a stored one, whose place it takes.
 
         While there is room a picture is stored and given back.
@@ -46,7 +38,7 @@ class ImagePool(nn.Module):
             return pictures
         return torch.stack([self._one(one, size, rng) for one in pictures.float()])
 
-    def _one(self, picture: Tensor, size: int, rng: Draws) -> Tensor:
+    def _one(self, picture: Tensor, size: int, rng: np.random.Generator) -> Tensor:
         if self.held < size:
             self._put(int(self.held), picture)
             self.held += 1
