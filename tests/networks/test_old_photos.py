@@ -118,6 +118,7 @@ def test_spectral_norm_finds_the_largest_singular_value_and_is_torchs() -> None:
         torch.testing.assert_close(ours(x), theirs(x))
     for _ in range(200):
         ours(x)
+    assert ours.bias is not None
     effective = ours.eval()(x) - ours.bias[:, None, None]
     exact = ours.weight_orig / torch.linalg.matrix_norm(ours.weight_orig.flatten(1), 2)
     torch.testing.assert_close(effective, nn.functional.conv2d(x, exact, None, 2, 1), rtol=1e-4, atol=1e-5)

@@ -28,6 +28,12 @@ BUILDERS = {
     "skip-unet": "restauro.networks.skip_unet:SkipUNet",
     "resnet-generator": "restauro.networks.resnet_generator:ResnetGenerator",
     "vgg": "restauro.networks.vgg:VGG",
+    "photo-vae": "restauro.networks.photo_vae:PhotoVAE",
+    "latent-mapping": "restauro.networks.latent_mapping:LatentMapping",
+    "scratch-mapping": "restauro.networks.latent_mapping:ScratchMapping",
+    "patch-mapping": "restauro.networks.latent_mapping:HighResMapping",
+    "scratch-detector": "restauro.networks.scratch_detector:ScratchDetector",
+    "spade": "restauro.networks.spade:SpadeGenerator",
     "colorizer": "restauro.networks.colorizer:Colorizer",
 }
 """Architecture in a passport -> module:class, imported when asked for."""

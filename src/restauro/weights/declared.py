@@ -48,6 +48,7 @@ class Declared(Knobbed, frozen=True, kw_only=True):
         | None
     ) = None
     values: Annotated[Literal["0..1", "-1..1"], Knob("restorer: black and white as it was trained")] | None = None
+    domain: Annotated[Literal["old", "clean"], Knob("VAE of Old Photos: of damaged or of clean pictures")] | None = None
 
     def apply(self, passport: Passport) -> Passport:
         """The passport with these facts. `RecipeError` for one that means nothing for such weights."""
@@ -62,7 +63,7 @@ class Declared(Knobbed, frozen=True, kw_only=True):
             raise RecipeError("--decoder-heads needs --heads: heads are given by number or by their channels")
         if "level" in told and not passport.told:
             raise RecipeError("--level means nothing here: this network is told the timestep, not the level of the noise")
-        same = ("prediction", "variance", "schedule", "size", "face_template")
+        same = ("prediction", "variance", "schedule", "size", "face_template", "domain")
         facts: dict[str, Any] = {name: told[name] for name in same if name in told}
         if facts.get("face_template") == "none":
             facts["face_template"] = ""
@@ -92,6 +93,8 @@ OF: Mapping[str, tuple[str, ...]] = {
     "restorer": ("face_template",),
     "upscaler": ("face_template",),
     "identity": ("face_template",),
+    "autoencoder": ("domain",),
+    "spade": ("size",),
 }
 """Kind or architecture -> what may be declared."""
 

@@ -56,7 +56,10 @@ def named(word: str) -> str:
         source = sha256_of(opened(path)[0])
         if found := next((passport for passport in known if passport.source == source and intact(passport.name)), None):
             return found.name
-    return import_file(path, re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("._-")[:100] or None, tell=lambda _: None).name
+    stem = path.stem
+    if re.match(r"(latest|\d+|iter_\d+)_net_", stem):  # pix2pix's and Old Photos' files: the folder says which
+        stem = f"{path.absolute().parent.name}-{stem}"
+    return import_file(path, re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:100] or None, tell=lambda _: None).name
 
 
 def _import_tensors(path: Path, name: str | None, declared: Declared) -> Passport:
@@ -80,7 +83,7 @@ def _whose(
     from restauro.weights.recognise import Unrecognised, recognise
 
     try:
-        return recognise(state_dict, declared, said)
+        return recognise(state_dict, declared, said, f"{path.absolute().parent.name}/{path.name}")
     except Unrecognised as error:
         own = error
     except WeightsError as error:

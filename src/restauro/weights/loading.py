@@ -20,7 +20,7 @@ from restauro.core.errors import WeightsError
 
 MAX_BYTES = 16 * 2**30
 MAX_HEADER = 64 * 2**20
-WRAPPERS = ("params_ema", "params", "state_dict", "model")
+WRAPPERS = ("params_ema", "params", "state_dict", "model_state", "model")
 NOT_WEIGHTS = {
     b"<!": "a web page, not weights: the download went wrong",
     b"<html": "a web page, not weights: the download went wrong",
@@ -38,8 +38,8 @@ SAFETENSORS = (b'{"', b"{}")
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a weights file, by name, on the CPU, in the type they are stored in.
 
-    safetensors, a PyTorch pickle (read with `weights_only=True`) or NumPy's .npz without objects. Weights inside `params_ema`,
-    `params`, `state_dict` or `model` are found; a `module.` that stands before every name is taken off. Raises `WeightsError`.
+    safetensors, a PyTorch pickle (read with `weights_only=True`) or NumPy's .npz without objects. Weights inside one of WRAPPERS
+    are found; a `module.` that stands before every name is taken off. Raises `WeightsError`.
     """
     path = Path(path)
     start = _start_of(path)

@@ -30,6 +30,7 @@ class Layout:
     shapes; it may raise KeyError or ValueError where they contradict each other, or return None for "not mine after all".
     take: where the checkpoint holds more than this network, the beginnings of its tensors' names. network: the tensors of the
     network itself, by its own names, where the checkpoint has others. configured: the passport with what config files say.
+    placed: with what the names of the file and its folder say.
     """
 
     what: str
@@ -38,6 +39,7 @@ class Layout:
     take: tuple[str, ...] = ("",)
     network: Callable[[StateDict], dict[str, Tensor]] = dict
     configured: Callable[[Passport, Configs], Passport] | None = None
+    placed: Callable[[Passport, str], Passport] | None = None
 
     def found(self, state_dict: StateDict) -> list[str]:
         return [key for key in self.telling if key in state_dict]
@@ -63,19 +65,19 @@ def layouts() -> Iterator[Layout]:
 
 
 def recognise(
-    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS
+    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS, place: str = ""
 ) -> tuple[Passport, dict[str, Tensor]]:
     """What a state dict is (a passport without SHA-256 and with a suggested name), and those of its tensors that belong.
 
-    Only names and shapes are read; what config files say wins over what is assumed, and what is declared
-    over both. Every tensor of the architecture
-    must be there: `Unrecognised` otherwise, or if no layout fits.
+    Only names and shapes are read; what config files and `place` (the names of the file and its folder) say wins over what is
+    assumed, and what is declared over both. Every tensor of the architecture must be there: `Unrecognised` otherwise, or if no
+    layout fits.
     """
     if not state_dict:
         raise Unrecognised("there are no tensors to recognise")
     known = list(layouts())
     for layout in known:
-        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared, said)):
+        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared, said, place)):
             return answer
     nearest = max(known, key=lambda layout: len(layout.found(state_dict)) / len(layout.telling), default=None)
     found = nearest.found(state_dict) if nearest else []
@@ -91,7 +93,9 @@ def recognise(
     )
 
 
-def _read(layout: Layout, state_dict: StateDict, declared: Declared, said: Configs) -> tuple[Passport, dict[str, Tensor]] | None:
+def _read(
+    layout: Layout, state_dict: StateDict, declared: Declared, said: Configs, place: str
+) -> tuple[Passport, dict[str, Tensor]] | None:
     """The layout's answer, None if it declines; `Unrecognised` if its network and the tensors do not fit each other."""
     tensors = layout.tensors(state_dict)
     try:
@@ -103,6 +107,8 @@ def _read(layout: Layout, state_dict: StateDict, declared: Declared, said: Confi
         return None
     if said and layout.configured is not None:
         passport = layout.configured(passport, said)
+    if place and layout.placed is not None:
+        passport = layout.placed(passport, place)
     passport, tensors = declared.apply(passport), layout.network(tensors)
     if problem := misfits(skeleton(passport), tensors):
         raise Unrecognised(f"this looks like {layout.what}, but {problem}", layout.what, layout.telling)
