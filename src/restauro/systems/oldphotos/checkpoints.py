@@ -127,9 +127,8 @@ def face_placed(passport: Passport, place: str) -> Passport:
 
 def refused(tensors: Tensors) -> Passport:
     """latest_net_D.pth, which some mirrors add."""
-    raise ValueError(
-        "a discriminator serves only while its network is trained; what restores is latest_net_G.pth and latest_net_mapping_net.pth"
-    )
+    files = "latest_net_G.pth and latest_net_mapping_net.pth"
+    raise ValueError(f"a discriminator serves only while its network is trained; what restores is {files}")
 
 
 def _widths(first: Tensor, full: Tensor) -> dict[str, Any]:
