@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import pytest
 
-from restauro.core.errors import OutputError
-from restauro.core.files import write_atomically
+from restauro.core.errors import InputError, OutputError
+from restauro.core.files import by_name, write_atomically
 
 
 def test_content_and_function(tmp_path: Path) -> None:
@@ -55,3 +55,15 @@ def test_links_and_permissions_stay(tmp_path: Path) -> None:
 def test_the_longest_name(tmp_path: Path) -> None:
     name = "n" * 255
     assert write_atomically(tmp_path / name, b"x").exists()
+
+
+def test_files_by_name(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("b.PNG", "in/a.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    assert by_name(tmp_path, {".png", ".jpg"}) == {"b": tmp_path / "b.PNG", "in/a": tmp_path / "in" / "a.jpg"}
+    (tmp_path / "b.jpg").touch()
+    with pytest.raises(InputError, match="have one name"):
+        by_name(tmp_path, {".png", ".jpg"})
+    with pytest.raises(InputError, match="no such folder"):
+        by_name(tmp_path / "none", {".png"})

@@ -51,10 +51,12 @@ def test_folders_by_name_whatever_the_ending(tmp_path: Path) -> None:
         saved(ramp(16, 16, offset=5), tmp_path / "A" / f"{key}.png")
         saved(ramp(16, 16, offset=90), tmp_path / "B" / f"{key}.bmp")
     saved(ramp(16, 16), tmp_path / "A" / "alone.png")
-    saved(ramp(16, 16), tmp_path / "A" / "x.tif")
     data = load_pairs(tmp_path, 16)
     assert blue(data) == [[5, 90], [5, 90]]
-    assert [one.rpartition("A/")[2] for one in data.broken] == ["x.tif (has the name of x.png)", "alone.png (has no partner)"]
+    assert [one.rpartition("A/")[2] for one in data.broken] == ["alone.png (has no partner)"]
+    saved(ramp(16, 16), tmp_path / "A" / "x.tif")
+    with pytest.raises(InputError, match=r"x\.png and x\.tif have one name"):
+        load_pairs(tmp_path, 16)
 
 
 def test_the_same_square_and_the_same_mirror_image_for_both_sides(tmp_path: Path) -> None:

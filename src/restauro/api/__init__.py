@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     )
     from restauro.api.training import ship, train
     from restauro.core.recipe import Recipe
+    from restauro.evaluation.answers import read_answers
+    from restauro.evaluation.study import make_study
     from restauro.photo.read import read
     from restauro.systems._report import FaceReport, Report
 
@@ -47,8 +49,10 @@ __all__ = [
     "inspect",
     "interpolate",
     "make_recipe",
+    "make_study",
     "old_photo",
     "read",
+    "read_answers",
     "recipe_of",
     "replay",
     "restore",
@@ -74,6 +78,8 @@ _HOMES = {
     "restauro.api.tasks": "colorize enhance inpaint make_recipe old_photo recipe_of replay restore run runs upscale",
     "restauro.api.training": "ship train",
     "restauro.core.recipe": "Recipe",
+    "restauro.evaluation.answers": "read_answers",
+    "restauro.evaluation.study": "make_study",
     "restauro.photo.read": "read",
     "restauro.systems._report": "FaceReport Report",
 }

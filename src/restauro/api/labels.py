@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from restauro.core.errors import InputError
+from restauro.core.files import by_name
 from restauro.evaluation.labels import SUFFIXES, read_labels, read_palette, to_size
 from restauro.evaluation.segmentation import confusion, intervals, scores
 from restauro.evaluation.statistics import Interval
@@ -43,7 +44,7 @@ def segmentation(
     classes = classes or (0 if colours is None else len(colours))
     if classes < 2 or (colours is not None and classes < len(colours)):
         raise InputError(f"{classes} classes: there are at least two, and as many as the palette has colours")
-    true, seen = (_named(Path(folder)) for folder in (truth, found))
+    true, seen = (by_name(folder, SUFFIXES) for folder in (truth, found))
     names = sorted(true.keys() & seen.keys())
     if not names:
         raise InputError(f"{found}: no labels with the names of those in {truth}", "missing")
@@ -60,10 +61,3 @@ def _matrix(true: Path, seen: Path, classes: int, palette: np.ndarray | None) ->
         return confusion(labels, to_size(answer, *labels.shape), classes)
     except InputError as error:
         raise InputError(f"{seen}: {error}") from None
-
-
-def _named(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", "missing")
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}

@@ -1,4 +1,4 @@
-"""Measure on pictures of your own: the likelihood of a prior (ddpm), the scores of segmentations (pix2pix)."""
+"""Measure on pictures of your own: a prior's likelihood, the scores of segmentations, what people see (a study page)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from restauro.cli._knobs import whole
 from restauro.cli._photo import add_output_options
 from restauro.cli._print import note, print_json, print_table
 from restauro.cli._progress import Bar
+from restauro.cli._study import OPTIONS as STUDY
+from restauro.cli._study import add_study, study
 from restauro.core.errors import RecipeError
 
-NEEDED = {"ddpm": ("data",), "pix2pix": ("truth", "found")}
+NEEDED = {"ddpm": ("data",), "pix2pix": ("truth", "found"), "study": ()}
 OPTIONS = {
     "ddpm": ("data", "pattern", "count", "bits", "progressive", "prior", "timesteps", "seed"),
     "pix2pix": ("truth", "found", "classes", "palette", "faithful"),
+    "study": STUDY,
 }
 ROWS = 10
 """Lines of the progressive table; --json has all."""
@@ -26,12 +29,14 @@ class Evaluate(Command):
     def arguments(self, parser: Parser) -> None:
         parser.usage = (
             f"{parser.prog} ddpm --data PICTURES [--bits] [--progressive] [--prior NAME] [--timesteps N]\n"
-            f"       {parser.prog} pix2pix --truth LABELS --found LABELS --classes N | --palette FILE"
+            f"       {parser.prog} pix2pix --truth LABELS --found LABELS --classes N | --palette FILE\n"
+            f"       {parser.prog} study --method NAME=DIR... [--real DIR] [--rank] [-o PAGE] | --answers FILE..."
         )
-        what = "ddpm: the likelihood of a prior; pix2pix: what a segmentation network found, against the truth"
-        parser.add_argument("system", metavar="SYSTEM", choices=list(NEEDED), help=what)
+        what = "ddpm: a prior's likelihood; pix2pix: what a segmentation network found; study: what people see"
+        parser.add_argument("system", metavar="WHAT", choices=list(NEEDED), help=what)
         _of_ddpm(parser.add_argument_group("ddpm"))
         _of_pix2pix(parser.add_argument_group("pix2pix"))
+        add_study(parser.add_argument_group("study"))
         add_output_options(parser.options)
 
     def run(self, args: argparse.Namespace) -> int:
@@ -41,7 +46,7 @@ class Evaluate(Command):
         for name in NEEDED[args.system]:
             if not getattr(args, name):
                 raise RecipeError(f"evaluate {args.system} needs --{name} DIR")
-        return _ddpm(args) if args.system == "ddpm" else _pix2pix(args)
+        return {"ddpm": _ddpm, "pix2pix": _pix2pix, "study": study}[args.system](args)
 
 
 def _of_ddpm(group: argparse._ArgumentGroup) -> None:

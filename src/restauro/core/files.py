@@ -6,11 +6,11 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import BinaryIO
 
-from restauro.core.errors import OutputError
+from restauro.core.errors import InputError, OutputError
 
 
 def write_atomically(path: str | Path, writer: bytes | Callable[[BinaryIO], object], *, overwrite: bool = True) -> Path:
@@ -44,3 +44,20 @@ def write_atomically(path: str | Path, writer: bytes | Callable[[BinaryIO], obje
             part.unlink(missing_ok=True)
         raise
     return path
+
+
+def by_name(folder: str | Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """The files of a folder and its folders that end in one of `suffixes` (lower case), in order: path without ending -> file.
+
+    Raises InputError where there is no such folder, or where two files differ in their ending alone.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder", "missing")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in suffixes and path.is_file():
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if (other := found.setdefault(name, path)) is not path:
+                raise InputError(f"{other} and {path.name} have one name; which of them is meant?")
+    return found

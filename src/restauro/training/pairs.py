@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from restauro.core.errors import InputError, RecipeError
+from restauro.core.files import by_name
 from restauro.core.knobs import Knob, Knobbed
 from restauro.degradations.chains import chain, degrade
 from restauro.photo.read import read as read_photo
@@ -168,22 +169,10 @@ def _one(source: Path, pattern: str) -> Iterator[tuple[str, Sides, dict[str, Any
 
 def _two(source: Path, broken: list[str]) -> Iterator[tuple[str, Sides, dict[str, Any]]]:
     """The files of A and of B that have the same name up to the ending; the others go to `broken`."""
-    a, b = (_named(source / side, broken) for side in "AB")
+    a, b = (by_name(source / side, SUFFIXES) for side in "AB")
     broken += [f"{(a.get(key) or b[key])} (has no partner)" for key in sorted(a.keys() ^ b.keys())]
     for key in sorted(a.keys() & b.keys()):
         yield key, (a[key].read_bytes(), b[key].read_bytes()), {}
-
-
-def _named(folder: Path, broken: list[str]) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", "missing")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            key = path.relative_to(folder).with_suffix("").as_posix()
-            if found.setdefault(key, path) != path:
-                broken.append(f"{path} (has the name of {found[key].name})")
-    return found
 
 
 def _levels(data: bytes) -> np.ndarray:
