@@ -12,7 +12,7 @@ from PIL import Image
 
 from restauro.core.errors import InputError, RecipeError
 from restauro.degradations.chains import degrade
-from restauro.training.augment import mirror
+from restauro.training.augment import colour, mirror
 from restauro.training.data import Pictures
 from restauro.training.pairs import PairedPictures, damaged, halves, load_pairs, split
 from tests.shared import SHARED, needs_shared
@@ -68,6 +68,11 @@ def test_the_same_square_and_the_same_mirror_image_for_both_sides(tmp_path: Path
     assert torch.equal(shown[:, :2], asked[:, :2])
     assert len({tuple(one[:2, 0, 0].tolist()) for one in shown}) > 20
     assert torch.equal(data.batch(np.zeros(1, int)), data.batch(np.zeros(2, int))[1:])  # without a generator: the middle
+
+
+def test_colours_of_pairs_stay() -> None:
+    with pytest.raises(RecipeError, match="pairs belong together"):
+        colour(torch.zeros(2, 6, 8, 8), np.random.default_rng(0), 0.1)
 
 
 def test_an_odd_width_belongs_to_none_of_both() -> None:

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restauro.core.errors import RecipeError
+
 PARAMETERS = 5
 """Shift x and y (share of the half side), log2 scale, log2 anisotropy, rotation (radians); zeros: unchanged."""
 SPREAD = (0.06, 0.06, 0.15, 0.10, 0.15)
@@ -41,7 +43,12 @@ def mirror(pictures: Tensor, rng: np.random.Generator, share: float) -> Tensor:
 
 
 def colour(pictures: Tensor, rng: np.random.Generator, spread: float) -> Tensor:
-    """(N, 3, H, W) in [-1, 1]: brightness, contrast and saturation of each picture changed by up to `spread`; clamped."""
+    """(N, 3, H, W) in [-1, 1]: brightness, contrast and saturation of each picture changed by up to `spread`; clamped.
+
+    Raises RecipeError for pairs, whose colours belong together.
+    """
+    if pictures.shape[1] != 3:
+        raise RecipeError("colour=... changes the colours of single pictures; those of pairs belong together")
     drawn = torch.from_numpy(rng.uniform(-spread, spread, (3, len(pictures), 1, 1, 1))).float()
     brightness, contrast, saturation = drawn
     grey = (pictures * pictures.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)

@@ -29,7 +29,10 @@ class Objective(Protocol):
 
     Tensors are made on the CPU; the network takes and gives them, wherever it computes itself (place.py).
 
-    Further names are optional. `prepare(pictures, index, data, rng)` returns tensors, made on other cores while the network
+    Further names are optional. `read(source, size, *, pattern, stored)` reads training pictures that are not plain ones, as pairs
+    are (pairs.py).
+
+    `prepare(pictures, index, data, rng)` returns tensors, made on other cores while the network
     learns (`Run.workers`), and `learn(network, prepared, rng)` the loss of them; `loss` then is the one after the other.
 
     Where networks play against each other, `players(network)` names them, {word: Player}, first the one whose loss is told, and
