@@ -86,6 +86,31 @@ class OneOf(Degradation, frozen=True, kw_only=True):
         return aim(picture, self.ways[params["way"]], params["drawn"])
 
 
+class Shuffled(Degradation, frozen=True, kw_only=True):
+    """All of these links, in an order that is drawn."""
+
+    links: tuple[Any, ...]
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        order = rng.permutation(len(self.links)).tolist()
+        return {"order": order, "drawn": [list(link) for link in draw(self._ordered(order), rng)]}
+
+    def _ordered(self, order: Sequence[int]) -> list[Degradation]:
+        return [self.links[place] for place in order]
+
+    def apply(self, picture: Tensor, params: Params) -> Tensor:
+        return enlarge(self.link(picture, params, picture), picture)
+
+    def link(self, picture: Tensor, params: Params, clean: Tensor) -> Tensor:
+        return walk(picture, self._ordered(params["order"]), params["drawn"], clean)
+
+    def mask(self, picture: Tensor, params: Params) -> Tensor | None:
+        return torn(picture, self._ordered(params["order"]), params["drawn"])
+
+    def target(self, picture: Tensor, params: Params) -> Tensor:
+        return aim(picture, self._ordered(params["order"]), params["drawn"])
+
+
 class Kept(Degradation, frozen=True, kw_only=True):
     """A change that is no damage: a restorer is asked to keep it."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from restauro.degradations._base import Degradation
 from restauro.degradations._links import Kept, maybe, one_of
+from restauro.degradations._old import old_photo, old_photo_published
 from restauro.degradations.blur import Blur
 from restauro.degradations.colour_jitter import ColourJitter
 from restauro.degradations.colour_shift import ColourShift
@@ -109,6 +110,8 @@ CHAINS: dict[str, list[Degradation]] = {
     "grey": [Grey()],
     "holes": [Holes()],
     "old-portrait": [Grey(sepia=0.5), Fade(), Scratches(), *blind((0.1, 8), (1, 8), 15, (50, 95))],
+    "old-photo": old_photo(),
+    "old-photo-published": old_photo_published(),
 }
 
 ABOUT: dict[str, str] = {
@@ -129,5 +132,7 @@ ABOUT: dict[str, str] = {
     "grey": "colour lost",
     "holes": "parts missing",
     "old-portrait": "an old portrait: toned or grey, faded, scratched, then blurred, reduced, noisy and compressed",
+    "old-photo": "as prints grow old: toned, faded, stained, scratched, cracked, creased, torn, dusty, scanned",
+    "old-photo-published": "Old Photos as published: blur, noise, lost resolution and JPEG in random order",
 }
 """One line each; read without importing this file."""

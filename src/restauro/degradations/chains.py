@@ -13,7 +13,7 @@ from restauro.core.errors import RecipeError
 from restauro.core.knobs import build, parse_settings, suggest
 from restauro.core.registry import DEGRADATIONS
 from restauro.degradations._base import Degradation, Params
-from restauro.degradations._links import Kept, OneOf, aim, draw, maybe, strike
+from restauro.degradations._links import Kept, OneOf, Shuffled, aim, draw, maybe, strike
 from restauro.degradations._named import CHAINS as CHAINS
 from restauro.degradations._named import blind as blind
 from restauro.degradations.downsample import enlarge
@@ -77,6 +77,8 @@ def soft(links: Sequence[Degradation]) -> list[Degradation]:
 def _soft(link: Degradation) -> Degradation:
     if isinstance(link, OneOf):
         return msgspec.structs.replace(link, ways=tuple(tuple(soft(way)) for way in link.ways))
+    if isinstance(link, Shuffled):
+        return Shuffled(links=tuple(soft(link.links)))
     if isinstance(link, Kept):
         return Kept(change=_soft(link.change))
     return SoftJpeg(low=link.low, high=link.high) if type(link) is Jpeg else link

@@ -37,7 +37,7 @@ class Creases(Marks, frozen=True, kw_only=True):
             across = across + 4 * scale * clouds(rng, shape, 5)
             reach = log_uniform(rng, 0.3, 3) * math.hypot(*shape)  # many do not go all the way
             extent = np.clip((reach - np.abs(along - rng.uniform(-0.3, 0.3) * max(shape))) / (40 * scale), 0, 1)
-            flank = rng.choice([-1, 1]) * log_uniform(rng, 2, 8) * scale
+            flank = (1 if rng.random() < 0.5 else -1) * log_uniform(rng, 2, 8) * scale
             relief = across / flank * np.exp(0.5 - 0.5 * np.square(across / flank))
             line = np.exp(-np.square(across / max(0.7, 0.8 * scale)))
             shade += params["depth"] * extent * (relief + rng.uniform(-1, 1) * line) * (1 + 0.3 * clouds(rng, shape, 24))
@@ -45,8 +45,7 @@ class Creases(Marks, frozen=True, kw_only=True):
             ragged = 0.9 * clouds(rng, shape, 28) + 0.6 * clouds(rng, shape, 90) + 2.5 * (params["loss"] - 0.5)
             half = np.clip(ragged, -1, 1.5) * extent * params["width"] * scale / 2
             cover = np.maximum(cover, np.clip(half - np.abs(across) + 0.5, 0, 1) * (half > 0))
-        texture = 0.04 * rng.standard_normal(shape, dtype=np.float32)
-        return Layer(cover, paper(rng) + texture, shade)
+        return Layer(cover, paper(rng) + 0.04 * rng.standard_normal(shape, dtype=np.float32), shade)
 
 
 def _fold(rng: np.random.Generator, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +53,7 @@ def _fold(rng: np.random.Generator, shape: Shape) -> tuple[np.ndarray, np.ndarra
     height, width = shape
     kind = rng.random()
     if kind < 1 / 3:  # cuts off a corner
-        a, b = rng.uniform(0.1, 0.5, 2) * (width, height)
+        a, b = (float(rng.uniform(0.1, 0.5)) * side for side in (width, height))
         corner = rng.integers(0, 2, 2)
         x, y = abs(corner[0] * width - a / 2), abs(corner[1] * height - b / 2)
         angle = math.atan2(b, a) * (1 if corner[0] != corner[1] else -1)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, seed_of
-from restauro.degradations._marks import Shape, clouds, inside
-from restauro.degradations.flakes import blob
+from restauro.degradations._marks import Shape, clouds
+from restauro.degradations.flakes import blobs
 
 COLOURS = ((0.10, 0.40, 1.00), (0.15, 0.60, 1.00), (0.45, 0.70, 1.00), (0.70, 0.80, 1.00))
 """What a stain absorbs of red, green and blue: yellow, orange, brown, grey."""
@@ -44,20 +44,13 @@ class Stains(Degradation, frozen=True, kw_only=True):
     def _density(self, shape: Shape, params: Params) -> np.ndarray:
         rng = np.random.default_rng(params["seed"])
         if params["kind"] == "foxing":
-            spots = np.zeros(shape, np.float32)
-            for _ in range(params["count"]):
-                spots = np.maximum(spots, blob(rng, shape, params["size"] / 12))
+            spots = np.maximum(blobs(rng, shape, params["count"], params["size"] / 150, params["size"] / 12), 0)
             return (params["strength"] * np.sqrt(spots)).astype(np.float32)
-        rough = 0.35 * clouds(rng, shape, 5) + 0.12 * clouds(rng, shape, 24)
-        density = np.zeros(shape, np.float32)
-        for _ in range(params["count"]):
-            middle = inside(rng, shape)
-            if rng.random() < 0.5:  # from a border
-                middle[int(rng.integers(2))] *= 0
-            found = blob(rng, shape, params["size"], middle) + rough
-            if params["kind"] == "tide":  # what dried last is at the edge
-                line = np.exp(-np.square(found / 0.05)) + 0.35 * np.exp(-np.square((found - 0.12) / 0.12))
-                density += np.clip(found * 12, 0, 0.35) + line
-            else:
-                density += np.clip(found * 2.5, 0, 1) * (1 + 0.4 * clouds(rng, shape, 40))
+        found = blobs(rng, shape, params["count"], 0.2 * params["size"], params["size"], border=0.5)
+        found += 0.35 * clouds(rng, shape, 5) + 0.12 * clouds(rng, shape, 24)
+        if params["kind"] == "tide":  # what dried last is at the edge
+            line = np.exp(-np.square(found / 0.05)) + 0.35 * np.exp(-np.square((found - 0.12) / 0.12))
+            density = np.clip(found * 12, 0, 0.35) + line
+        else:
+            density = np.clip(found * 2.5, 0, 1) * (1 + 0.4 * clouds(rng, shape, 40))
         return (params["strength"] * np.clip(density, 0, 1.5)).astype(np.float32)

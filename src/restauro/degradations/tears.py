@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -45,7 +46,7 @@ class Tears(Marks, frozen=True, kw_only=True):
             if across:
                 u, v = (width - x if corner % 2 else x), (height - y if corner // 2 else y)
                 a, b = across * width, down * height
-                left = np.minimum(left, (u / a + v / b - 1) * (a * b / np.hypot(a, b)) + rough)
+                left = np.minimum(left, (u / a + v / b - 1) * (a * b / math.hypot(a, b)) + rough)
         if params["wear"]:
             border = np.minimum(np.minimum(x, width - x), np.minimum(y, height - y))
             worn = (1.1 * clouds(rng, shape, 5) + 0.35 * clouds(rng, shape, 40) - 0.4) * params["wear"] * scale
@@ -55,7 +56,7 @@ class Tears(Marks, frozen=True, kw_only=True):
         white = params["rim"] * scale * np.clip(0.7 + 0.8 * clouds(rng, shape, 10), 0, 2)
         cover = np.clip(white - left + 0.5, 0, 1)
         core = paper(rng, 0.7) + 0.06 * rng.standard_normal(shape, dtype=np.float32)
-        tinted = params["ground"] + rng.uniform(-0.05, 0.05, (3, 1, 1))
+        tinted = (params["ground"] + rng.uniform(-0.05, 0.05, (3, 1, 1))).astype(np.float32)
         return Layer(cover, np.where(left < 0, tinted, core))
 
 
