@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         old_photo,
         restore,
         sample,
+        translate,
         upscale,
         variants,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "old_photo",
     "restore",
     "sample",
+    "translate",
     "upscale",
     "variants",
 ]

@@ -11,6 +11,7 @@ import pytest
 
 from restauro.cli import COMMANDS, main
 from restauro.cli._command import ALIASES, REFUSED, Parser
+from restauro.cli._photo import OF_ONE
 from restauro.core.recipe import Recipe
 from restauro.systems.pgdiff.recipe import PUBLISHED
 from tests.cli.conftest import Run
@@ -59,7 +60,7 @@ def test_help_says_which_way_fidelity_goes(run: Run) -> None:
 def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
     said = run(name, "--help").out
     inner = {"task", "system", "wants", "published", "version", "sampler_knobs", "mask_sha256", "reference_sha256"}
-    dead = COMMANDS.get(name).skip | ({"faithful"} if name not in PUBLISHED else set())
+    dead = COMMANDS.get(name).skip | ({"faithful"} if name not in PUBLISHED else set()) | (OF_ONE - COMMANDS.get(name).own)
     for field in Recipe.__struct_fields__:
         shown = re.search(rf"--{field.replace('_', '-')}(?![\w-])", said) is not None
         assert shown == (field not in inner | dead), field

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         restore,
         run,
         runs,
+        translate,
         upscale,
     )
     from restauro.api.training import ship, train
@@ -63,6 +64,7 @@ __all__ = [
     "ship",
     "spread_of",
     "train",
+    "translate",
     "upscale",
     "variants",
 ]
@@ -75,7 +77,7 @@ _HOMES = {
     "restauro.api.result": "Result",
     "restauro.api.labels": "Segmentation segmentation",
     "restauro.api.several": "spread_of variants",
-    "restauro.api.tasks": "colorize enhance inpaint make_recipe old_photo recipe_of replay restore run runs upscale",
+    "restauro.api.tasks": "colorize enhance inpaint make_recipe old_photo recipe_of replay restore run runs translate upscale",
     "restauro.api.training": "ship train",
     "restauro.core.recipe": "Recipe",
     "restauro.evaluation.answers": "read_answers",

@@ -49,7 +49,8 @@ class Result:
             return write(path, self.source, metadata=metadata, quality=quality, overwrite=overwrite)
         kind = "compositeWithTrainedAlgorithmicMedia" if self.report.invented else "algorithmicallyEnhanced"
         recipe = self.recipe
-        used = (recipe.prior, recipe.restorer, recipe.upscaler if recipe.upscale > 1 and recipe.task != "upscale" else "")
+        upscaler = recipe.upscaler if recipe.upscale > 1 and recipe.task != "upscale" else ""
+        used = (recipe.prior, recipe.restorer, upscaler, recipe.colorizer)
         weights = {name: find(name)[0].sha256 for name in used if name}
         said = provenance(
             source=self.source.name,

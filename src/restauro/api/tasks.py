@@ -25,7 +25,7 @@ from restauro.systems.pgdiff.recipe import baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
 
-WEIGHTS = ("prior", "restorer", "upscaler")
+WEIGHTS = ("prior", "restorer", "upscaler", "colorizer")
 """The fields of a recipe that name weights."""
 BY_REFERENCE = next(want for want in TASKS["reference"].wants if looks_at_reference(want))
 """How a reference acts in a recipe that does not look at it by itself."""
@@ -161,6 +161,13 @@ def upscale(
 ) -> Result:
     """Enlarge a photograph of any size two or four times; reduced again, the result is the photograph."""
     return run(source, make_recipe("upscale", upscale=factor, **settings), device=device, listener=listener)
+
+
+def translate(
+    source: Source | Photo, model: str | Path, *, device: str = "auto", listener: Listener = silent, **settings: Any
+) -> Result:
+    """Put a photograph of any size through a generator, as pix2pix trains them: a name of weights, or a file."""
+    return run(source, make_recipe("translate", restorer=str(model), **settings), device=device, listener=listener)
 
 
 def recipe_of(path: str | Path) -> Recipe:

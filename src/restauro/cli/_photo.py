@@ -28,6 +28,8 @@ from restauro.weights.store import find
 
 INNER = frozenset("task system faithful wants published version sampler sampler_knobs mask_sha256 reference_sha256".split())
 """Fields of a recipe that are no options, or that have one of their own kind."""
+OF_ONE = frozenset("colorizer dropout".split())
+"""Fields that are options of one command, which names them as its own."""
 SHORT = {"fidelity": "-w", "upscale": "-s"}
 
 
@@ -54,6 +56,8 @@ class PhotoCommand(Command):
     reference: ClassVar[bool] = True
     skip: ClassVar[frozenset[str]] = frozenset()
     """Knobs that do nothing in this task."""
+    own: ClassVar[frozenset[str]] = frozenset()
+    """Knobs that do something in this task only."""
 
     def arguments(self, parser: Parser) -> None:
         parser.usage = f"{parser.prog} PHOTO... [-o OUT] [options]"
@@ -90,7 +94,7 @@ class PhotoCommand(Command):
     def _knobs(self, group: argparse._ArgumentGroup) -> None:
         published = PUBLISHED.get(self.task)
         more = {"steps": f"; --faithful: {published.steps}"} if published else {}
-        add_knobs(group, Recipe, skip=INNER | self.skip, short=SHORT, defaults=TASKS[self.task], more=more)
+        add_knobs(group, Recipe, skip=INNER | self.skip | (OF_ONE - self.own), short=SHORT, defaults=TASKS[self.task], more=more)
         group.add_argument(
             "--want",
             action="append",

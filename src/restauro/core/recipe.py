@@ -56,7 +56,8 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     """A validated composition of prior, properties, sampler and restorer."""
 
     task: Annotated[
-        Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo", "upscale"], Knob("what is done")
+        Literal["restore", "reference", "enhance", "colorize", "inpaint", "old-photo", "upscale", "translate"],
+        Knob("what is done"),
     ] = "restore"
     system: Annotated[str, Knob("which system does it")] = "pgdiff"
     faithful: Annotated[bool, Knob("the published algorithm, defects included")] = False
@@ -76,6 +77,8 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     seed: Annotated[int, Knob("seed of all noise", ge=0, le=2**32 - 1)] = 0
     upscale: Annotated[Literal[1, 2, 4], Knob("size of the result over that of the photograph")] = 1
     upscaler: Annotated[str, Knob("weights that enlarge the photograph where it becomes larger")] = "super-resolver"
+    colorizer: Annotated[str, Knob("weights that colour the whole photograph; empty: only its faces are coloured")] = ""
+    dropout: Annotated[bool, Knob("a translator's dropout stays on, its only noise, as the published networks are used")] = False
     cleaning: Annotated[
         float,
         Knob("noise, blur and compression to expect, and to leave out, when enlarging; 0: none", ge=0, le=1),
