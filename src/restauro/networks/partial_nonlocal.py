@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from restauro.networks.reflected import ReflectedBlock
 
-PAIRS = 2**26
-"""Pairs of places that are weighed at a time: 256 MB if an implementation writes them down."""
+PAIRS, ROWS = 2**26, 1024
+"""Pairs of places that are weighed at a time, 256 MB where they are written down; torch's fused attention writes none down, and
+takes long for few rows."""
 
 
 def intact(mask: Tensor, size: tuple[int, int], sampled: bool = False) -> Tensor:
@@ -35,9 +36,9 @@ def masked_attention(
 
     q: (N, m, c); k, v: (N, n, c). weight: (N, n) in 0..1, of the keys. own: a place may always use itself (m = n). renormalise:
     otherwise the sum below is over all keys, whatever their weight. pairs: how many are weighed at a time; memory stays
-    below that and a few times the size of v.
+    below that and a few times the size of v. Time grows with m n: 0.3 million places take minutes on a CPU.
     """
-    rows = max(1, pairs // k.shape[1])
+    rows = max(1 if own else ROWS, pairs // k.shape[1])
     if not (own or renormalise):
         v, weight = v * weight[..., None], torch.ones_like(weight)
     lowest = torch.finfo(q.dtype).min / 2  # not -inf: a block of keys without any weight would be 0 / 0
@@ -49,7 +50,7 @@ def masked_attention(
             here = torch.arange(start, start + part.shape[1], device=q.device)
             shares = shares.repeat(1, len(here), 1)
             shares[:, here - start, here] = 1
-        logs = torch.where(shares > 0, shares.clamp(min=1e-30).log(), lowest)
+        logs = torch.where(shares > 0, shares.clamp(min=1e-30).log(), lowest).to(q)
         answer = F.scaled_dot_product_attention(part[:, None], k[:, None], v[:, None], attn_mask=logs[:, None], scale=1.0)[:, 0]
         if own and not renormalise:
             answer = answer * _left(part, k, shares)
@@ -89,7 +90,7 @@ class PartialNonLocal(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, sampled: bool = False) -> Tensor:
         """x (N, channels, h, w); mask (N, 1, H, W) of the picture, 1 = hole. sampled: how `intact` reads the mask."""
         valid = intact(mask, (x.shape[2], x.shape[3]), sampled)
-        q, k, v = (layer(x).flatten(2).mT for layer in (self.theta, self.phi, self.g))
+        q, k, v = (layer(x).flatten(2).mT.contiguous() for layer in (self.theta, self.phi, self.g))
         if self.cosine:
             q, k = F.normalize(q, dim=2), F.normalize(k, dim=2)
         answer = masked_attention(q / self.temperature, k, v, valid.flatten(1), own=self.own, renormalise=self.renormalise)
