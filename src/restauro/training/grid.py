@@ -11,16 +11,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from restauro.core.files import write_atomically
+from restauro.training.data import Pictures
 from restauro.training.objective import Objective
 
 
 @torch.no_grad()
-def save_grid(objective: Objective, network: nn.Module, size: int, path: Path) -> None:
-    """`objective.samples(network, size)` as one PNG; nothing where there is no such method."""
-    samples = getattr(objective, "samples", None)
-    if samples is not None:
+def save_grid(objective: Objective, network: nn.Module, held: Pictures, path: Path) -> None:
+    """`objective.samples(network, size)` or `objective.answers(network, held)` as one PNG, if there is either."""
+    samples, answers = (getattr(objective, name, None) for name in ("samples", "answers"))
+    if samples is not None or answers is not None:
+        pictures = samples(network.eval(), held.size) if samples is not None else answers(network.eval(), held)  # type: ignore[misc]
         file = io.BytesIO()
-        grid(samples(network.eval(), size)).save(file, "PNG")
+        grid(pictures).save(file, "PNG")
         write_atomically(path, file.getvalue())
 
 

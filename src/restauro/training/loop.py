@@ -60,7 +60,7 @@ def train(
                 if run.samples_every and (state.seconds - pictured >= run.samples_every * 60 or news.share >= 1):
                     pictured = state.seconds
                     if ranks.first:
-                        save_grid(objective, state.ema, data.size, out / f"samples-{state.step}.png")
+                        save_grid(objective, state.ema, held, out / f"samples-{state.step}.png")
             yield news
             if sliced:
                 return

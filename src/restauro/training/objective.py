@@ -41,9 +41,9 @@ class Objective(Protocol):
     build on a graph of before, so that one forward pass serves several turns. `prepared` are the pictures where there is no
     `prepare`.
 
-    `samples(network, size)` returns pictures (N, 3, size, size) in [-1, 1], the same draws every time, which the loop lays out
-    as RUN/samples-STEP.png. `better = "lower"` says that the first of `scores`, by which a moving average is chosen, is better
-    the lower it is.
+    `samples(network, size)` or, of held-out pictures, `answers(network, held)` returns pictures (N, 3, size, size) in [-1, 1],
+    the same draws every time, which the loop lays out as RUN/samples-STEP.png. `better = "lower"` says that the first of
+    `scores`, by which a moving average is chosen, is better the lower it is.
     """
 
     def build(self, data: Pictures) -> nn.Module:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from restauro.core.errors import RecipeError
@@ -214,6 +215,17 @@ def test_defect_13_a_seed_and_held_out_scores(tmp_path: Path) -> None:
     other = trained(tmp_path / "3", objective, seed=1)
     assert equal(first, again) and not equal(first, other)
     assert {"loss", "PSNR", "L1"} <= read_log(tmp_path / "1" / "log.jsonl")[-1].keys()
+
+
+def test_defect_15_held_out_pictures_are_shown(tmp_path: Path) -> None:
+    """Shown, answered, asked for, in a row; three rows."""
+    objective = Pix2PixObjective(**TINY)
+    trained(tmp_path, objective, steps=2, ema=0.0)
+    with Image.open(tmp_path / "samples-2.png") as sheet:
+        assert sheet.size == (3 * 16 + 4, 3 * 16 + 4)
+        levels = np.asarray(sheet)
+    shown, asked = pairs().pixels[1].numpy().transpose(1, 2, 0)[..., :3], pairs().pixels[1].numpy().transpose(1, 2, 0)[..., 3:]
+    assert np.abs(levels[18:34, :16].astype(int) - shown).max() <= 1 and np.abs(levels[18:34, 36:].astype(int) - asked).max() <= 1
 
 
 def test_defect_13_the_parts_of_a_step_agree_on_statistics(tmp_path: Path) -> None:

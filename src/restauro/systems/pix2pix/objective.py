@@ -20,6 +20,7 @@ from restauro.networks.resize_conv import Up
 from restauro.networks.resnet_generator import ResnetGenerator
 from restauro.networks.skip_unet import Dropped, SkipUNet
 from restauro.systems.pix2pix.colorizer import ColorizerObjective
+from restauro.systems.pix2pix.colorizer import ColorizerObjective
 from restauro.systems.pix2pix.losses import GanMode, between, gan_loss, gradient_penalty
 from restauro.systems.pix2pix.pool import ImagePool
 from restauro.training.data import Pictures
@@ -157,6 +158,11 @@ class Pix2PixObjective(PairedPictures, frozen=True, kw_only=True):
         if self.degradation:
             found["dB over what is shown"] = float((after - psnr(shown, asked)).mean())
         return found
+
+    def answers(self, network: nn.Module, held: Pictures) -> Tensor:
+        """Three rows of what is shown, what the network answers and what is asked for."""
+        shown, asked = self.pair(held.batch(np.arange(min(3, len(held)))), np.random.default_rng(7))
+        return torch.stack([shown, network(shown), asked], 1).flatten(0, 1)
 
     def shipped(self, network: nn.Module) -> nn.Module:
         assert isinstance(network, Sides)
