@@ -20,7 +20,6 @@ from restauro.networks.resize_conv import Up
 from restauro.networks.resnet_generator import ResnetGenerator
 from restauro.networks.skip_unet import Dropped, SkipUNet
 from restauro.systems.pix2pix.colorizer import ColorizerObjective
-from restauro.systems.pix2pix.colorizer import ColorizerObjective
 from restauro.systems.pix2pix.losses import GanMode, between, gan_loss, gradient_penalty
 from restauro.systems.pix2pix.pool import ImagePool
 from restauro.training.data import Pictures
