@@ -119,7 +119,7 @@ def old_photo_published() -> list[Degradation]:
             links=(
                 maybe(0.7, blur, whole),
                 maybe(0.7, noises, Levels(levels=256, truncated=True)),
-                maybe(0.7, Squeeze(), whole),
+                maybe(0.7, Squeeze()),
                 maybe(0.7, Jpeg(low=40, high=100)),
             )
         )

@@ -26,8 +26,7 @@ class Holes(Degradation, frozen=True, kw_only=True):
         return {"kind": kind, "width": self.width, "seed": seed_of(rng)}
 
     def apply(self, picture: Tensor, params: Params) -> Tensor:
-        mask = self.mask(picture, params)
-        return picture * (1 - mask) + self.level * mask
+        return filled(picture, self.mask(picture, params), self.level)
 
     def mask(self, picture: Tensor, params: Params) -> Tensor:
         height, width = picture.shape[-2:]
@@ -40,6 +39,11 @@ class Holes(Degradation, frozen=True, kw_only=True):
         else:
             draw_strokes(canvas, rng, widest=params["width"] * length_scale(picture), strokes=(1, 3), turn=2 * math.pi / 5)
         return torch.from_numpy(canvas).to(picture)[None, None]
+
+
+def filled(picture: Tensor, mask: Tensor, level: float = 1.0) -> Tensor:
+    """The picture, with `level` where the mask is 1, and their mixture in between."""
+    return picture * (1 - mask) + level * mask
 
 
 def draw_strokes(canvas: np.ndarray, rng: np.random.Generator, *, widest: float, strokes: tuple[int, int], turn: float) -> None:

@@ -6,12 +6,12 @@ import io
 from typing import Annotated
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params
+from restauro.degradations._pillow import through
 
 
 class Jpeg(Degradation, frozen=True, kw_only=True):
@@ -26,11 +26,10 @@ class Jpeg(Degradation, frozen=True, kw_only=True):
         return {"quality": int(rng.integers(self.low, self.high + 1))}
 
     def apply(self, picture: Tensor, params: Params) -> Tensor:
-        return torch.stack([self._one(one, params["quality"]) for one in picture])
+        return through(picture, lambda one: _coded(one, params["quality"]))
 
-    def _one(self, picture: Tensor, quality: int) -> Tensor:
-        levels = ((picture.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
-        code = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(levels.permute(1, 2, 0).numpy())).save(code, "JPEG", quality=quality)
-        with Image.open(code) as decoded:
-            return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).to(picture) / 127.5 - 1
+
+def _coded(picture: Image.Image, quality: int) -> Image.Image:
+    code = io.BytesIO()
+    picture.save(code, "JPEG", quality=quality)
+    return Image.open(code)

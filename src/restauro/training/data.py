@@ -1,4 +1,4 @@
-"""Training pictures from tar shards (WebDataset layout: KEY.jpg beside KEY.json) or from a folder.
+"""Training pictures from tar shards (WebDataset layout: KEY.jpg beside KEY.json), a bigfile of Old Photos, or a folder.
 
 Everything is decoded once, on all cores, into uint8: 10,000 pictures of 128 px are half a gigabyte. What would fill more than
 half of the memory lies in a file without a name in the temporary folder ($TMPDIR), from which the system reads what it needs.
@@ -26,6 +26,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from restauro.core.errors import InputError
+from restauro.training.bigfile import read_bigfile
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 T = TypeVar("T")
@@ -108,7 +109,7 @@ class Shelf:
 
 
 def load(source: str | Path, size: int, *, pattern: str = "*.tar", stored: int = 0) -> Pictures:
-    """All pictures of a folder of pictures, of a tar, or of the tars of a folder that match `pattern`.
+    """All pictures of a folder of pictures, of a tar or .bigfile, or of those of a folder that match `pattern`.
 
     size: side in pixels; other pictures are cropped centrally to a square and resized. stored: the same, larger, from which
     squares of `size` are cut at random in training. Unreadable pictures are counted.
@@ -156,17 +157,25 @@ def _half_of_memory() -> int:
 def members(source: Path, pattern: str) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Name, bytes and record of every picture of a folder, of a tar, or of the tars of a folder that match `pattern`."""
     if source.is_file():
-        yield from _tar(source)
+        yield from _archive(source)
         return
     if not source.is_dir():
         raise InputError(f"{source}: no such folder or tar", "missing")
     tars = sorted(source.glob(pattern))
     for tar in tars:
-        yield from _tar(tar)
+        yield from _archive(tar)
     if not tars:
         for path in sorted(source.rglob("*")):
             if path.suffix.lower() in SUFFIXES and path.is_file():
                 yield str(path), path.read_bytes(), {}
+
+
+def _archive(path: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    if path.suffix != ".bigfile":
+        yield from _tar(path)
+        return
+    for name, data in read_bigfile(path):
+        yield f"{path}:{name}", data, {}
 
 
 def _tar(path: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
