@@ -17,6 +17,7 @@ from restauro.networks.multiscale_critic import MultiscaleCritic
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.networks.scratch_detector import ScratchDetector
 from restauro.networks.spade import SpadeGenerator
+from restauro.restorers.smooth import restorer
 from restauro.systems.oldphotos.checkpoints import LAYOUTS
 from restauro.weights import recognise as room
 from restauro.weights import store
@@ -110,6 +111,11 @@ def test_other_sizes_are_read_off_and_come_back_as_they_were(tmp_path: Path, arc
     shown = (x, (x[:, :1] > 0).float().repeat_interleave(4, 2)) if architecture in ("scratch-mapping", "patch-mapping") else (x,)
     with torch.no_grad():
         torch.testing.assert_close(loaded(*shown), network.eval()(*shown), rtol=1e-3, atol=1e-4)
+
+
+def test_a_generator_of_faces_is_a_restorer_of_pictures_of_any_size(tmp_path: Path) -> None:
+    import_file(saved(SpadeGenerator(1), tmp_path / "faces.pth"), "tiny-faces", tell=lambda note: None)
+    assert restorer("tiny-faces", torch.device("cpu"))(torch.zeros(2, 3, 40, 70)).shape == (2, 3, 40, 70)
 
 
 def test_vaes_with_equal_names_are_told_by_their_folders_or_by_the_owners_word(tmp_path: Path) -> None:

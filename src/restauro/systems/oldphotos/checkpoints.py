@@ -16,7 +16,7 @@ from torch import Tensor
 from restauro.weights.passports import Passport
 from restauro.weights.recognise import Layout
 
-LICENCE = "MIT, code and weights (Microsoft). Trained on {}"
+LICENCE = "the authors' own files are MIT (Microsoft), code and weights; trained on {}"
 SYNTHETIC = "Pascal VOC, degraded (its pictures are under Flickr's terms)"
 OLD = f"old photographs that were not published, and {SYNTHETIC}"
 FACES = "aligned faces; which ones was not published"
