@@ -17,6 +17,7 @@ from restauro.photo.photo import Photo
 from restauro.photo.write import write
 from restauro.photo.xmp import provenance
 from restauro.systems._report import Report
+from restauro.systems.oldphotos.recipe import weights_of
 from restauro.weights.store import find
 
 
@@ -49,8 +50,8 @@ class Result:
             return write(path, self.source, metadata=metadata, quality=quality, overwrite=overwrite)
         kind = "compositeWithTrainedAlgorithmicMedia" if self.report.invented else "algorithmicallyEnhanced"
         recipe = self.recipe
-        upscaler = recipe.upscaler if recipe.upscale > 1 and recipe.task != "upscale" else ""
-        used = (recipe.prior, recipe.restorer, upscaler, recipe.colorizer)
+        enlarged = recipe.upscaler if recipe.upscale > 1 and recipe.task != "upscale" else ""
+        used = (recipe.prior, recipe.restorer, enlarged, recipe.colorizer, *(weights_of(recipe.whole) if recipe.whole else ()))
         weights = {name: find(name)[0].sha256 for name in used if name}
         said = provenance(
             source=self.source.name,

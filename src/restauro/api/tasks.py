@@ -9,21 +9,25 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import torch
 
 from restauro.api.result import Result
+from restauro.api.whole import faces_only, with_whole
 from restauro.core.device import choose_device
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
 from restauro.core.knobs import build, suggest
-from restauro.core.recipe import Published, Recipe, Want, parse_want, visits
+from restauro.core.recipe import Published, Recipe, Want, Whole, parse_want, visits
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.photo.recall import read_fact, read_recipe
 from restauro.systems._tasks import TASKS, way
+from restauro.systems.oldphotos.scratches import as_mask, find_scratches
 from restauro.systems.pgdiff.palette import explicit
 from restauro.systems.pgdiff.recipe import baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
+from restauro.weights.store import find
 
 WEIGHTS = ("prior", "restorer", "upscaler", "colorizer")
 """The fields of a recipe that name weights."""
@@ -31,19 +35,23 @@ BY_REFERENCE = next(want for want in TASKS["reference"].wants if looks_at_refere
 """How a reference acts in a recipe that does not look at it by itself."""
 
 
-def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), **settings: Any) -> Recipe:
+def make_recipe(
+    task: str, *, faithful: bool = False, want: Sequence[str | Want] = (), by: Sequence[str] | None = None, **settings: Any
+) -> Recipe:
     """The recipe of a task with changes: any field of `Recipe` by name, and properties to be guided by instead of its own.
 
     prior and restorer may also be weights files, which are then imported, once, under their own name.
     want: `Want`s or strings like "lightness:weight=0.5"; the palette of "colour-statistics:palette=FILE or FOLDER" becomes
     numbers. With faithful only, the fields of `Published` by name: method ("pgdiff", "gdp", "ddnm"), scale (the published
-    s), repeats, window, respacing (which sets the steps).
+    s), repeats, window, respacing (which sets the steps). Of old-photo, the fields of `Whole` by name, and by: "old-photos" (the
+    whole photograph), "pgdiff" (its faces); default: both, if the weights for the whole are at hand.
     """
     if task not in TASKS:
         raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
     settings |= {part: named(str(settings[part])) for part in WEIGHTS if part in settings}
     theirs = {name: settings.pop(name) for name in Published.__struct_fields__ if name in settings}
     theirs = {name: value for name, value in theirs.items() if value is not None}
+    wishes = {name: settings.pop(name) for name in Whole.__struct_fields__ if name in settings}
     if faithful and "fidelity" in settings:
         raise RecipeError("the published algorithm has no fidelity; its strength is `scale` (--scale)")
     if theirs and not faithful:
@@ -57,7 +65,7 @@ def make_recipe(task: str, *, faithful: bool = False, want: Sequence[str | Want]
         settings.setdefault("steps", visits(theirs["respacing"]))
     plain: Mapping[str, Any] = msgspec.to_builtins(recipe) | msgspec.to_builtins(settings)
     made: Recipe = build(Recipe, plain, name="recipe")
-    return made
+    return with_whole(made, by, wishes, settings)
 
 
 def run(
@@ -71,8 +79,9 @@ def run(
 ) -> Result:
     """Carry out a recipe on one photograph.
 
-    mask: any picture of the same size, white where it is missing. reference: other photographs of the people in it; one
-    that does not look like the person is not used, which the report says (`force_reference` uses it).
+    mask: any picture of the same size, white where it is missing; "auto": scratches are looked for. reference: other
+    photographs of the people in it; one that does not look like the person is not used, which the report says
+    (`force_reference` uses it).
     """
     return next(runs(source, recipe, [recipe.seed], mask=mask, reference=reference, device=device, listener=listener))
 
@@ -89,15 +98,30 @@ def runs(
 ) -> Iterator[Result]:
     """The same with each of the seeds, one result after the other; each equals what `run` makes of its recipe."""
     photo = source if isinstance(source, Photo) else read(source)
-    hidden = None if mask is None else read_mask(mask)
+    where = choose_device(device)
+    recipe, hidden = _hidden(photo, recipe, mask, where)
     references = [one if isinstance(one, Photo) else read(one) for one in reference]
     recipe = _filled_in(recipe, hidden, references)
-    outcomes = way(recipe)(
-        photo.pixels, recipe, seeds, choose_device(device), mask=hidden, reference=references, listener=listener
-    )
+    outcomes = way(recipe)(photo.pixels, recipe, seeds, where, mask=hidden, reference=references, listener=listener)
     for seed, outcome in zip(seeds, outcomes, strict=True):
         own = msgspec.structs.replace(recipe, seed=seed)
-        yield Result(outcome.pixels, outcome.touched, outcome.report, own, photo)
+        report = msgspec.structs.replace(outcome.report, notices=(*faces_only(recipe), *outcome.report.notices))
+        yield Result(outcome.pixels, outcome.touched, report, own, photo)
+
+
+def _hidden(photo: Photo, recipe: Recipe, mask: Any, device: torch.device) -> tuple[Recipe, np.ndarray | None]:
+    """The mask, if one is given. Old Photos finds scratches by itself, and does not where the mask is "none"."""
+    word = mask if isinstance(mask, str) else ""
+    whole = recipe.whole or Whole()
+    if word == "auto":
+        find(whole.detector)
+        if recipe.whole is None:
+            return recipe, as_mask(find_scratches(photo.pixels, whole.detector, device), whole.sensitivity, whole.grow)
+    elif word == "none" and recipe.whole:
+        recipe = msgspec.structs.replace(recipe, whole=msgspec.structs.replace(whole, detector=""))
+    elif mask is not None and word != "none":
+        return recipe, read_mask(mask)
+    return recipe, None
 
 
 def _filled_in(recipe: Recipe, mask: np.ndarray | None, references: Sequence[Photo]) -> Recipe:
@@ -147,7 +171,11 @@ def inpaint(source: Source | Photo, mask: Any, *, device: str = "auto", listener
 def old_photo(
     source: Source | Photo, *, mask: Any = None, device: str = "auto", listener: Listener = silent, **settings: Any
 ) -> Result:
-    """Restore the faces of an old photograph, with or without a mask of its scratches."""
+    """Restore an old photograph as a whole, scratches and all (Old Photos), and its faces (PGDiff).
+
+    by: ("old-photos",) or ("pgdiff",) for one of them alone. mask: where it is scratched; "auto" (found, as by default) or
+    "none". settings: fields of `Whole` (strength, only_scratches, sensitivity, ...) and of `Recipe` (fidelity, steps, ...).
+    """
     return run(source, make_recipe("old-photo", **settings), device=device, listener=listener, mask=mask)
 
 

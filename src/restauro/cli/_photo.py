@@ -26,7 +26,7 @@ from restauro.systems._tasks import TASKS
 from restauro.systems.pgdiff.recipe import PUBLISHED
 from restauro.weights.store import find
 
-INNER = frozenset("task system faithful wants published version sampler sampler_knobs mask_sha256 reference_sha256".split())
+INNER = frozenset("task system faithful wants published whole version sampler sampler_knobs mask_sha256 reference_sha256".split())
 """Fields of a recipe that are no options, or that have one of their own kind."""
 OF_ONE = frozenset("colorizer dropout".split())
 """Fields that are options of one command, which names them as its own."""
@@ -66,7 +66,11 @@ class PhotoCommand(Command):
         self._knobs(parser.add_argument_group("how"))
         if self.task in PUBLISHED:
             self._published(parser.add_argument_group("as published, instead of ours"))
+        self._more(parser)
         add_output_options(parser.options)
+
+    def _more(self, parser: Parser) -> None:
+        """Options that only one of the commands has."""
 
     def _files(self, group: argparse._ArgumentGroup) -> None:
         group.add_argument("-i", "--input", action="extend", nargs="+", metavar="PHOTO", help="the same as PHOTO")
@@ -86,7 +90,8 @@ class PhotoCommand(Command):
         several = "K results with seeds of their own, OUT-1 to OUT-K, a sheet of them and a map of where they differ"
         group.add_argument("--variants", type=whole(2, MOST), metavar="K", help=several)
         if self.mask:
-            group.add_argument("--mask", metavar="FILE", help="white where the picture is missing; or a folder of masks by name")
+            where = "white where the picture is missing; a folder of masks by name; or auto, which looks for scratches"
+            group.add_argument("--mask", metavar="FILE|auto", help=where)
         if self.reference:
             another = "another photograph of the person; may be given several times"
             group.add_argument("--reference", action="append", metavar="FILE", help=another)
@@ -201,10 +206,12 @@ class PhotoCommand(Command):
         else:
             check_free(job.output, bool(args.overwrite))
 
-    def _mask(self, args: argparse.Namespace, source: Path) -> Path | None:
+    def _mask(self, args: argparse.Namespace, source: Path) -> Path | str | None:
         """The mask file; of a folder of masks, the one named like the photograph."""
         if not self.mask or not args.mask:
             return None
+        if args.mask in ("auto", "none"):
+            return str(args.mask)
         place = Path(args.mask)
         if not place.is_dir():
             return place
@@ -229,6 +236,8 @@ def _tell(done: Done, told: set[str]) -> None:
     if done.changed:
         enlarged = f"enlarged {done.recipe.upscale}x" if report.task == "upscale" else ""
         what = enlarged or faces_in_words(report.faces) or f"{report.changed:.0%} of the picture changed"
+        if done.recipe.whole and report.faces:
+            what = f"the whole photograph, {what}"
         saved = in_words(done.variants) if done.variants else f"saved {done.output}"
         print(f"{done.input}: {what}; {saved} ({done.seconds:.1f} s)")
     else:

@@ -47,6 +47,20 @@ class Published(Knobbed, frozen=True, kw_only=True):
             raise RecipeError(f"scale={self.scale:g}: in ddnm it is the share of the constraint that is imposed, 0 to 1")
 
 
+class Whole(Knobbed, frozen=True, kw_only=True):
+    """How an old photograph is restored as a whole (Old Photos), before its faces or without them."""
+
+    weights: Annotated[str, Knob("weights that do it: NAME-vae-1, NAME-vae-2 and NAME-mapping")] = "old-photo"
+    detector: Annotated[str, Knob("weights that find scratches where no mask is given; empty: none are looked for")] = (
+        "scratch-detector"
+    )
+    sensitivity: Annotated[float, Knob("how readily something is taken for a scratch", ge=0, le=1)] = 0.6
+    grow: Annotated[int, Knob("how much wider than what was found holes are taken", ge=0, le=32, unit="px")] = 1
+    strength: Annotated[float, Knob("how much of the restoration is laid over the photograph; 0: nothing", ge=0, le=1)] = 1.0
+    only_scratches: Annotated[bool, Knob("repair scratches and leave everything else exactly as it is")] = False
+    faces_by: Annotated[str, Knob("system that restores the faces afterwards; empty: none")] = "pgdiff"
+
+
 def visits(respacing: str) -> int:
     """How many timesteps a respacing like "ddpm100", "10,15,20", "karras:10@0.6" or "sr3-linear:20" visits."""
     return sum(int(count) for count in re.findall(r"\d+", respacing.partition("@")[0].rpartition(":")[2]))
@@ -74,6 +88,7 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     fidelity: Annotated[float, Knob("0 prettiest .. 1 most faithful to the input", ge=0, le=1)] = 0.5
     wants: Annotated[tuple[Want, ...], Knob("properties to be guided by")] = ()
     published: Annotated[Published | None, Knob("settings of the published algorithm")] = None
+    whole: Annotated[Whole | None, Knob("how an old photograph is restored as a whole")] = None
     seed: Annotated[int, Knob("seed of all noise", ge=0, le=2**32 - 1)] = 0
     upscale: Annotated[Literal[1, 2, 4], Knob("size of the result over that of the photograph")] = 1
     upscaler: Annotated[str, Knob("weights that enlarge the photograph where it becomes larger")] = "super-resolver"
@@ -100,7 +115,7 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
         super().__post_init__()
         SAMPLERS.check(self.sampler)
         SYSTEMS.check(self.system)
-        if self.faithful and self.published is None:
+        if self.faithful and self.published is None and self.whole is None:
             raise RecipeError("a faithful recipe needs its published settings")
         respacing = self.published.respacing if self.published else ""
         if respacing and visits(respacing) != self.steps:

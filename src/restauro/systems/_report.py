@@ -40,6 +40,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     seconds: float
     device: str
+    scratched: float | None = None
+    """Share of the area that was found, or said, to be scratched or missing, where the photograph is restored as a whole."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from restauro.core.recipe import Recipe
 from restauro.photo.colour import into_range, keep_tone, tone
 from restauro.photo.faces.align import resample, scale_of
 from restauro.photo.faces.paste import Patch, paste
+from restauro.photo.holes import check_mask, fill
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
+from restauro.systems._larger import larger as _larger
 from restauro.systems._report import FaceReport, Outcome, Report
-from restauro.systems._tasks import TASKS, way
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import Frame, Job, all_faces, observed, only_face, to_array, to_tensor
 from restauro.systems.pgdiff.likeness import UNSURE, judge_guides, judge_is_here, likeness
@@ -122,26 +123,12 @@ def _outcome(plan: Plan, device: torch.device, began: float) -> Outcome:
     return Outcome(out, touched, report)
 
 
-def fill(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Holes closed from their edges (Telea 2004): a start for detection and alignment, and the answer outside faces."""
-    levels = np.rint(pixels * 255).clip(0, 255).astype(np.uint8)
-    holes = (mask > 0).astype(np.uint8)
-    grown = cv2.dilate(holes, np.ones((3, 3), np.uint8))
-    filled = cv2.inpaint(np.ascontiguousarray(levels[:, :, ::-1]), grown, 3, cv2.INPAINT_TELEA)[:, :, ::-1] / np.float32(255)
-    soft = mask[:, :, None]
-    return (pixels * (1 - soft) + filled * soft).astype(np.float32)
-
-
 def _check_mask(pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe) -> None:
     if mask is None:
         if recipe.task == "inpaint":
             raise RecipeError("inpaint needs a mask: --mask FILE, white where the picture is missing")
         return
-    if mask.shape != pixels.shape[:2]:
-        theirs, ours = mask.shape[::-1], pixels.shape[1::-1]
-        raise InputError(f"the mask is {theirs[0]}x{theirs[1]} pixels, the picture {ours[0]}x{ours[1]}: they must have one size")
-    if (mask > 0).all():
-        raise InputError("the mask hides the whole picture: nothing is known to restore from")
+    check_mask(pixels, mask)
     if recipe.task == "inpaint" and not (mask > 0).any():
         raise InputError("the mask hides nothing: white marks what is missing")
 
@@ -154,15 +141,6 @@ def _enlarge(
         return pixels, mask
     larger = _larger(pixels, recipe.upscale, recipe, recipe.cleaning, device, listener)
     return larger, None if mask is None else resize(mask, *larger.shape[:2])
-
-
-def _larger(
-    pixels: np.ndarray, factor: int, recipe: Recipe, cleaning: float, device: torch.device, listener: Listener = silent
-) -> np.ndarray:
-    ours = TASKS["upscale"]
-    how = msgspec.structs.replace(ours, prior=recipe.upscaler, upscale=factor, cleaning=cleaning, seed=recipe.seed)
-    enlarged: np.ndarray = next(way(how)(pixels, how, [recipe.seed], device, listener=listener)).pixels
-    return enlarged
 
 
 def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, listener: Listener) -> None:
