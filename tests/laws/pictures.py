@@ -44,6 +44,7 @@ def observation(size: int = 32, n: int = 2, *, soft: bool = False, dtype: torch.
         mask=disc(size, soft=soft).expand(n, -1, -1, -1).to(dtype),
         reference=waves(2, 1, size).to(dtype),
         restored=waves(3, n, size).to(dtype),
+        coloured=waves(5, n, size).to(dtype),
         template="ffhq512",
     )
 
@@ -54,6 +55,5 @@ def one_of(observed: Observation, index: int) -> Observation:
     def cut(part: Tensor | None) -> Tensor | None:
         return None if part is None else part[index : index + 1]
 
-    return replace(
-        observed, picture=observed.picture[index : index + 1], mask=cut(observed.mask), restored=cut(observed.restored)
-    )
+    parts = {name: cut(getattr(observed, name)) for name in ("picture", "mask", "restored", "coloured")}
+    return replace(observed, **parts)

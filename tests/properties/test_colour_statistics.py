@@ -102,7 +102,7 @@ def test_explicit_numbers_replace_those_of_the_style() -> None:
         ("mean=0.1,0.2", "mean is three numbers R,G,B from -1 to 1"),
         ("std=0.1,0.2,-0.1", "std is three numbers R,G,B from 0 to 1"),
         ("mean=a,b,c", "mean"),
-        ("region=skin", "region=skin needs style=reference, style=restored or palette=FILE"),
+        ("region=skin", "region=skin needs style=reference, restored or colorized"),
     ],
 )
 def test_a_wrong_palette_is_refused_in_one_line(text: str, words: str) -> None:

@@ -30,6 +30,7 @@ SEEN, CLEAN = observation(), waves(4, 2, 32)
         (Identity(), "reference", "--reference FILE"),
         (ColourStatistics(style="reference"), "reference", "--reference FILE"),
         (ColourStatistics(style="restored"), "restored", "name a restorer"),
+        (ColourStatistics(style="colorized"), "coloured", "--colorizer NAME"),
         (Lightness(of="restored"), "restored", "name a restorer"),
         (SmoothSemantics(), "restored", "name a restorer"),
     ],

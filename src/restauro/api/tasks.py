@@ -27,7 +27,7 @@ from restauro.systems.pgdiff.palette import explicit
 from restauro.systems.pgdiff.recipe import baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
-from restauro.weights.store import find
+from restauro.weights.store import available, find
 
 WEIGHTS = ("prior", "restorer", "upscaler", "colorizer")
 """The fields of a recipe that name weights."""
@@ -125,7 +125,11 @@ def _hidden(photo: Photo, recipe: Recipe, mask: Any, device: torch.device) -> tu
 
 
 def _filled_in(recipe: Recipe, mask: np.ndarray | None, references: Sequence[Photo]) -> Recipe:
-    """The recipe with what only the run knows: which mask, which references, and that a reference acts at all."""
+    """The recipe with what only the run knows: which mask, which references, that a reference acts at all, and whether there is
+    a colorizer."""
+    here = {passport.name for passport in available()}
+    if recipe.aligned or (recipe.colorizer == TASKS["colorize"].colorizer and recipe.colorizer not in here):
+        recipe = msgspec.structs.replace(recipe, colorizer="")  # as before there was one: its faces alone
     if references and not any(looks_at_reference(want) for want in recipe.wants):
         if recipe.faithful:
             raise RecipeError("a reference acts through a property: add --want identity")
@@ -159,7 +163,7 @@ def restore(
 
 
 def colorize(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
-    """Give the faces of a grey photograph colour; their lightness stays exactly as it is."""
+    """Give a grey photograph colour; its lightness stays exactly as it is. Without the weights `colorizer`: its faces alone."""
     return run(source, make_recipe("colorize", **settings), device=device, listener=listener)
 
 

@@ -1,4 +1,4 @@
-"""Give the faces of grey photographs colour; their lightness stays exactly as it is."""
+"""Give grey photographs colour, the whole and its faces; the lightness stays exactly as it is."""
 
 from __future__ import annotations
 
@@ -8,3 +8,4 @@ from restauro.cli._photo import PhotoCommand
 class Colorize(PhotoCommand):
     task, made, mask = "colorize", "-colorized", ""
     skip = frozenset({"colour", "force"})
+    own = frozenset({"colorizer"})

@@ -58,14 +58,15 @@ class Observation:
 
     picture: the damaged one. mask: 1 = missing, soft values allowed. reference: (R, 3, H, W), other pictures of the same
     person, each for all of the batch. template: how the faces are aligned (photo/faces/align.py; "": not known).
-    restored: a first stage's answer (N, 3, H, W). restore_at(x, t): a first stage that also looks at the noisy state and
-    its original timestep, and is asked anew at every step (PGDiff's published restorer).
+    restored: a first stage's answer (N, 3, H, W). coloured: a colorizer's, the same. restore_at(x, t): a first stage that also
+    looks at the noisy state and its original timestep, and is asked anew at every step (PGDiff's published restorer).
     """
 
     picture: Tensor
     mask: Tensor | None = None
     reference: Tensor | None = None
     restored: Tensor | None = None
+    coloured: Tensor | None = None
     restore_at: Callable[[Tensor, float], Tensor] | None = None
     template: str = ""
 

@@ -39,8 +39,8 @@ class ColourStatistics(Property, frozen=True, kw_only=True):
     """
 
     style: Annotated[
-        Literal["celeba-hq", "celeba-hq-00896", "celeba-hq-00917", "celeba-hq-00439", "reference", "restored"],
-        Knob("a published palette, or that of the reference picture or of the first stage's answer; or palette=FILE or FOLDER"),
+        Literal["celeba-hq", "celeba-hq-00896", "celeba-hq-00917", "celeba-hq-00439", "reference", "restored", "colorized"],
+        Knob("a published palette, or that of the reference's, first stage's or colorizer's picture; or palette=FILE or FOLDER"),
     ] = "celeba-hq"
     mean: Annotated[tuple[float, ...], Knob("R,G,B in -1..1 in the place of the style's; palette=... fills it in")] = ()
     std: Annotated[tuple[float, ...], Knob("R,G,B in the place of the style's; palette=... fills it in")] = ()
@@ -58,7 +58,7 @@ class ColourStatistics(Property, frozen=True, kw_only=True):
         if self.region == "skin" and self.style in STYLES and not (self.mean and (self.std or not self.spread)):
             raise RecipeError(
                 "colour-statistics: the published palettes are those of whole pictures; "
-                "region=skin needs style=reference, style=restored or palette=FILE or FOLDER"
+                "region=skin needs style=reference, restored or colorized, or palette=FILE or FOLDER"
             )
 
     def of_reference(self) -> Literal["nothing", "look", "person"]:
@@ -84,6 +84,10 @@ class ColourStatistics(Property, frozen=True, kw_only=True):
             return mean, std
         if self.style == "restored":
             return statistics(observed.source("restored"), where)
+        if self.style == "colorized":
+            if observed.coloured is None:
+                raise RecipeError("colour-statistics:style=colorized needs a colorizer for the photograph (--colorizer NAME)")
+            return statistics(observed.coloured, where)
         if observed.reference is None:
             raise RecipeError("colour-statistics:style=reference needs a reference picture (--reference FILE)")
         mean, std = statistics(observed.reference, self._region(observed.reference, None, observed.template))

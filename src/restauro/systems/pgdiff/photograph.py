@@ -15,12 +15,13 @@ import torch
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, part, silent
 from restauro.core.recipe import Recipe
-from restauro.photo.colour import into_range, keep_tone, tone
+from restauro.photo.colour import LUMA, into_range, keep_tone, tone
 from restauro.photo.faces.align import resample, scale_of
 from restauro.photo.faces.paste import Patch, paste
 from restauro.photo.holes import check_mask, fill
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
+from restauro.restorers.colour import colorizer
 from restauro.systems._larger import larger as _larger
 from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems.pgdiff import engine
@@ -38,11 +39,13 @@ FINE = 2.0
 
 
 class Plan(NamedTuple):
-    """All that is done before the first random number. enlarged, base: the photograph, and with its holes closed, (H, W, 3)."""
+    """All that is done before the first random number. enlarged, base, ground: the photograph, with its holes closed, and what
+    faces are put into, the same or in colour, (H, W, 3)."""
 
     recipe: Recipe
     enlarged: np.ndarray
     base: np.ndarray
+    ground: np.ndarray
     mask: np.ndarray | None
     tone: str
     frame: Frame
@@ -100,7 +103,9 @@ def _plan(
     groups = grouped(jobs, reference, recipe, frame, device, said)
     if any(judge_guides(group.recipe) for group in groups):
         said.append("likeness is not judged: the embedder that would judge it guided this result")
-    return Plan(recipe, enlarged, base, big_mask, tone(pixels), frame, jobs, groups, said)
+    coloured = recipe.task == "colorize" and recipe.colorizer and not recipe.aligned
+    ground = colorizer(recipe.colorizer, device)(base) if coloured else base
+    return Plan(recipe, enlarged, base, ground, big_mask, tone(pixels), frame, jobs, groups, said)
 
 
 def _outcome(plan: Plan, device: torch.device, began: float) -> Outcome:
@@ -148,6 +153,8 @@ def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, lis
     seen = observed(jobs, device)
     if group.references:
         seen = replace(seen, reference=to_tensor(group.references, device))
+    if plan.ground is not plan.base:
+        seen = replace(seen, coloured=to_tensor([_ground(job, plan) for job in jobs], device).clamp(-1, 1))
     out = engine.run(recipe, seen, pictures=[job.face.number - 1 for job in jobs], listener=listener)
     judged = judge_is_here() and not judge_guides(recipe)
     alike = likeness(seen.picture, out, plan.frame.template) if judged else None
@@ -166,10 +173,17 @@ def _patch(job: Job, recipe: Recipe, plan: Plan, device: torch.device) -> Patch:
     shrunk = 1 / scale_of(job.matrix)
     factor = 4 if shrunk > 2 * WORTH else 2 if shrunk > WORTH else 1
     if recipe.upscale == 1 or recipe.faithful or factor == 1:
-        return Patch(job.restored, job.picture, job.matrix, _strength(job, recipe))
+        return Patch(job.restored, _ground(job, plan), job.matrix, _strength(job, recipe))
     larger = _larger(job.restored, factor, recipe, 0.0, device)
     matrix = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]) @ np.vstack((job.matrix, [0, 0, 1]))
-    return Patch(larger, resample(plan.base, matrix, larger.shape[1::-1], border="edge"), matrix, _strength(job, recipe))
+    return Patch(larger, resample(plan.ground, matrix, larger.shape[1::-1], border="edge"), matrix, _strength(job, recipe))
+
+
+def _ground(job: Job, plan: Plan) -> np.ndarray:
+    """The face as it stands in what it is put back into, (S, S, 3)."""
+    if plan.ground is plan.base:
+        return job.picture
+    return resample(plan.ground, job.matrix, (plan.frame.size, plan.frame.size))
 
 
 def _put_back(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +201,11 @@ def _put_back(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
         patches = [job.patch for job in plan.jobs if job.patch is not None]
         # a colour that is meant must not be taken for a tone jump, and what it was made from keeps its lightness
         coloured = recipe.task == "colorize"
-        out, touched = paste(base, patches, match_tone=0.0 if coloured else 1.0, keep_luma=coloured)
+        out, touched = paste(plan.ground, patches, match_tone=0.0 if coloured else 1.0, keep_luma=coloured)
+        if plan.ground is not base:
+            out = into_range(out + ((base - out) @ LUMA)[..., None])
+            touched = touched | (np.abs(out - base).max(-1) > 1e-5)
+            out[~touched] = base[~touched]
     if mask is not None:
         holes = mask > 0
         if recipe.task == "inpaint":

@@ -26,7 +26,7 @@ TASKS: dict[str, Recipe] = {
         wants=(SMOOTH, SEEN, Want(property="perceptual", weight=0.05), Want(property="adversarial", weight=0.01)),
         sampler=ANEW,
     ),
-    "colorize": Recipe(task="colorize", start=0.2, wants=(Want(property="lightness"),)),
+    "colorize": Recipe(task="colorize", start=0.2, wants=(Want(property="lightness"),), colorizer="colorizer"),
     "inpaint": Recipe(task="inpaint", start=1.0, told=False, wants=(Want(property="known-region"),), sampler=ANEW),
     "old-photo": Recipe(task="old-photo", start=0.5, wants=(SMOOTH,), sampler=ANEW),
 }

@@ -10,7 +10,9 @@ def notices(recipe: Recipe, toned: str, masked: bool) -> list[str]:
     """What the owner should know of any result of this recipe."""
     said = []
     if recipe.task == "colorize":
-        said.append("the colours are a guess of the network; outside the faces the picture keeps its tone")
+        kept = "all over the lightness" if recipe.colorizer else "outside the faces the picture"
+        own = "is the photograph's own" if recipe.colorizer else "keeps its tone"
+        said.append(f"the colours are a guess of the network; {kept} {own}")
     elif toned != "colour" and recipe.colour == "keep":
         said.append(f"the photograph is {toned} and stays so (colour: keep)")
     if recipe.task == "enhance":
@@ -25,5 +27,6 @@ def notices(recipe: Recipe, toned: str, masked: bool) -> list[str]:
             f"{restorer.name} was made for faces aligned otherwise than {prior.name} wants them "
             f"({restorer.face_template}, {prior.face_template}): better take a restorer of the same kind"
         )
-    said += [f"the weights are {licence}" for licence in dict.fromkeys((prior.licence, restorer.licence)) if licence]
+    more = [find(recipe.colorizer)[0].licence] if recipe.colorizer else []
+    said += [f"the weights are {licence}" for licence in dict.fromkeys((prior.licence, restorer.licence, *more)) if licence]
     return said
