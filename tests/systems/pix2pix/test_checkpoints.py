@@ -12,8 +12,6 @@ from torch import Tensor
 from restauro.core.errors import RecipeError
 from restauro.networks.resnet_generator import ResnetGenerator
 from restauro.networks.skip_unet import SkipUNet
-from restauro.systems.pix2pix.checkpoints import LAYOUTS
-from restauro.weights import recognise as recognising
 from restauro.weights import store
 from restauro.weights.build import misfits, skeleton
 from restauro.weights.declared import Declared
@@ -47,13 +45,6 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
     "D_pixel_instance": ("pix2pix-pixelgan", {"norm": "instance", "width": 64}),
 }
 SMALL: dict[str, Any] = {"width": 4, "downs": 5, "norm": "batch"}
-
-
-@pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also while the system has no task yet."""
-    others = [layout for layout in recognising.layouts() if layout not in LAYOUTS]
-    monkeypatch.setattr(recognising, "layouts", lambda: iter([*others, *LAYOUTS]))
 
 
 def official(name: str) -> dict[str, Tensor]:
