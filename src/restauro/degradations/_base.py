@@ -53,7 +53,7 @@ class Degradation(Knobbed, frozen=True, kw_only=True):
         return None
 
     def strike(self, picture: Tensor, params: Params, clean: Tensor) -> tuple[Tensor, Tensor | None]:
-        """`link`, and the mask at the size of `clean`; at once where both come of the same work."""
+        """`link`, and the mask at the size of `clean`; at once where both come of the same work, or the picture decides."""
         return self.link(picture, params, clean), self.mask(clean, params)
 
 

@@ -10,12 +10,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from restauro.degradations._base import REFERENCE_SIDE, Degradation, Params
 
 SEEN = 0.12
 """What covers less is taken for undamaged."""
+VISIBLE = 0.06
+"""What changes the picture less, in all of the pixels around, cannot be told from it: a white scratch on white."""
 SUBPIXEL = 4
 """Bits after the point in OpenCV's coordinates."""
 
@@ -23,15 +26,22 @@ Shape = tuple[int, int]
 
 
 class Layer(NamedTuple):
-    """cover (H, W) in [0, 1]; paint in [-1, 1] and shade, what is added to the picture below, both broadcast to (3, H, W)."""
+    """cover (H, W) in [0, 1]; paint in [-1, 1] and shade, what is added to the picture below, both broadcast to (3, H, W).
+
+    shaded: (H, W) booleans, where shade alone counts as damage.
+    """
 
     cover: np.ndarray
     paint: np.ndarray
     shade: np.ndarray | None = None
+    shaded: np.ndarray | None = None
 
 
 class Marks(Degradation, frozen=True, kw_only=True):
-    """Damage that covers parts of the picture. The mask is 0 where nothing is seen of it, else from 0.5 to 1."""
+    """Damage that covers parts of the picture. The mask is 0 where it covers nothing, else from 0.5 to 1.
+
+    In a chain, where the picture is at hand, it is 0 as well where the damage cannot be told from what it covers.
+    """
 
     def layer(self, shape: Shape, params: Params) -> Layer:
         raise NotImplementedError
@@ -46,7 +56,9 @@ class Marks(Degradation, frozen=True, kw_only=True):
         if picture.shape != clean.shape:
             return super().strike(picture, params, clean)
         layer = self.layer(_shape(picture), params)
-        return _painted(picture, layer), _told(picture, layer)
+        painted = _painted(picture, layer)
+        change = (painted - picture).detach().abs().amax((0, 1))
+        return painted, _told(picture, layer) * (F.max_pool2d(change[None, None], 3, 1, 1) > VISIBLE)
 
 
 def _shape(picture: Tensor) -> Shape:
@@ -62,6 +74,8 @@ def _painted(picture: Tensor, layer: Layer) -> Tensor:
 
 def _told(picture: Tensor, layer: Layer) -> Tensor:
     told = np.where(layer.cover > SEEN, 0.5 + 0.5 * layer.cover, 0.0).astype(np.float32)
+    if layer.shaded is not None:
+        told = np.maximum(told, np.float32(0.5) * layer.shaded)
     return torch.from_numpy(told).to(picture)[None, None]
 
 

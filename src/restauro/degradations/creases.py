@@ -11,6 +11,9 @@ from restauro.core.knobs import Knob
 from restauro.degradations._base import Params, seed_of
 from restauro.degradations._marks import Layer, Marks, Shape, clouds, log_uniform, paper, scale_of
 
+SHADED = 0.12
+"""Beside the fold what is shaded more is damage; flanks further off only shade the picture."""
+
 
 class Creases(Marks, frozen=True, kw_only=True):
     """A third are folded corners, a third folds across the middle, a third run anywhere."""
@@ -32,6 +35,7 @@ class Creases(Marks, frozen=True, kw_only=True):
     def layer(self, shape: Shape, params: Params) -> Layer:
         rng = np.random.default_rng(params["seed"])
         cover, shade, scale = np.zeros(shape, np.float32), np.zeros(shape, np.float32), scale_of(shape)
+        shaded = np.zeros(shape, bool)
         for _ in range(params["count"]):
             along, across = _fold(rng, shape)
             across = across + 4 * scale * clouds(rng, shape, 5)
@@ -40,12 +44,15 @@ class Creases(Marks, frozen=True, kw_only=True):
             flank = (1 if rng.random() < 0.5 else -1) * log_uniform(rng, 2, 8) * scale
             relief = across / flank * np.exp(0.5 - 0.5 * np.square(across / flank))
             line = np.exp(-np.square(across / max(0.7, 0.8 * scale)))
-            shade += params["depth"] * extent * (relief + rng.uniform(-1, 1) * line) * (1 + 0.3 * clouds(rng, shape, 24))
+            one = params["depth"] * extent * (relief + rng.uniform(-1, 1) * line) * (1 + 0.3 * clouds(rng, shape, 24))
+            shaded |= (np.abs(one) > SHADED) & (np.abs(across) < 3 * scale)
+            shade += one
             # a share of the fold lies above the threshold; what is further above is wider
             ragged = 0.9 * clouds(rng, shape, 28) + 0.6 * clouds(rng, shape, 90) + 2.5 * (params["loss"] - 0.5)
             half = np.clip(ragged, -1, 1.5) * extent * params["width"] * scale / 2
-            cover = np.maximum(cover, np.clip(half - np.abs(across) + 0.5, 0, 1) * (half > 0))
-        return Layer(cover, paper(rng) + 0.04 * rng.standard_normal(shape, dtype=np.float32), shade)
+            lost = np.clip(half - np.abs(across) + 0.5, 0, 1) * (half > 0)
+            cover = np.maximum(cover, np.maximum(lost, rng.uniform(0, 0.6) * extent * line))  # rubbed along all of it
+        return Layer(cover, paper(rng) + 0.04 * rng.standard_normal(shape, dtype=np.float32), shade, shaded)
 
 
 def _fold(rng: np.random.Generator, shape: Shape) -> tuple[np.ndarray, np.ndarray]:

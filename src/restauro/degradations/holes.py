@@ -1,4 +1,4 @@
-"""Missing parts: boxes and free-form strokes; the holes are painted in one level."""
+"""Missing parts: boxes, free-form strokes and blobs; the holes are painted in one level."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from torch import Tensor
 
 from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, length_scale, seed_of
+from restauro.degradations._marks import clouds
+from restauro.degradations.flakes import blobs
 
 
 class Holes(Degradation, frozen=True, kw_only=True):
-    """Strokes wander as in free-form inpainting masks; boxes cover up to a third of each side."""
+    """Strokes wander as in free-form inpainting masks; boxes cover up to a third of each side; blobs are ragged."""
 
-    kind: Annotated[Literal["strokes", "box", "either"], Knob("shape of the holes")] = "either"
+    kind: Annotated[Literal["strokes", "box", "blobs", "either"], Knob("shape of the holes; either: strokes or a box")] = "either"
     width: Annotated[float, Knob("widest stroke", ge=4, le=200, unit="px of 512")] = 90.0
     level: Annotated[float, Knob("what the holes are painted with", ge=-1, le=1)] = 1.0
 
@@ -32,7 +34,10 @@ class Holes(Degradation, frozen=True, kw_only=True):
         height, width = picture.shape[-2:]
         canvas = np.zeros((height, width), np.uint8)
         rng = np.random.default_rng(params["seed"])
-        if params["kind"] == "box":
+        if params["kind"] == "blobs":
+            round_ones = blobs(rng, (height, width), int(rng.integers(1, 5)), params["width"], 3 * params["width"])
+            canvas[:] = round_ones + 0.4 * clouds(rng, (height, width), 8) + 0.15 * clouds(rng, (height, width), 30) > 0
+        elif params["kind"] == "box":
             h, w = (max(1, int(rng.uniform(0.15, 0.34) * side)) for side in (height, width))
             top, left = (int(rng.uniform(0.1, 0.9) * (side - part)) for side, part in ((height, h), (width, w)))
             canvas[top : top + h, left : left + w] = 1
