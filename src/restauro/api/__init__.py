@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from restauro.api.drawing import degrade, sample
     from restauro.api.evaluation import Evaluation, evaluate
-    from restauro.api.inspection import Inspection, inspect
+    from restauro.api.inspection import Inspection, inspect, scratches
     from restauro.api.interpolation import interpolate
     from restauro.api.labels import Segmentation, segmentation
     from restauro.api.result import Result
@@ -60,6 +60,7 @@ __all__ = [
     "run",
     "runs",
     "sample",
+    "scratches",
     "segmentation",
     "ship",
     "spread_of",
@@ -72,7 +73,7 @@ __all__ = [
 _HOMES = {
     "restauro.api.drawing": "degrade sample",
     "restauro.api.evaluation": "Evaluation evaluate",
-    "restauro.api.inspection": "Inspection inspect",
+    "restauro.api.inspection": "Inspection inspect scratches",
     "restauro.api.interpolation": "interpolate",
     "restauro.api.result": "Result",
     "restauro.api.labels": "Segmentation segmentation",

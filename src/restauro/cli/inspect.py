@@ -10,24 +10,34 @@ import msgspec
 
 from restauro.cli._command import Command, Parser
 from restauro.cli._files import photographs
+from restauro.cli._knobs import add_knobs, given
 from restauro.cli._photo import add_output_options
 from restauro.cli._print import note, print_json, print_table
 from restauro.cli._tally import Tally
 from restauro.core.errors import RecipeError
+from restauro.core.recipe import Whole
+from restauro.systems.oldphotos.recipe import at_hand
+from restauro.weights.store import find
 
 BLUR, NOISE, BLOCKS, RANGE = (0.9, 1.5, 3), (2, 4, 10), (1.0, 1.5, 2.5), (0.3, 0.5, 0.7)
 """Limits between the words below; see `restauro.photo.damage.Damage` for what the figures are."""
+SCRATCHED = (0.0005, 0.01, 0.05)
+SCRATCHES = {"detector", "sensitivity", "grow"}
+"""How scratches are looked for."""
 LEFT = "would be left alone"
 VERDICTS = {"restored": "would be restored", "good": LEFT, "unclear": LEFT, "small": LEFT}
 
 
 class Inspect(Command):
     def arguments(self, parser: Parser) -> None:
-        parser.usage = f"{parser.prog} PHOTO... [--draw-boxes FILE] [--json]"
+        parser.usage = f"{parser.prog} PHOTO... [--draw-boxes FILE] [--mask-out FILE] [--json]"
         parser.add_argument("photos", nargs="*", metavar="PHOTO", help="photographs, or folders of photographs")
         group = parser.add_argument_group("files")
         group.add_argument("-i", "--input", action="extend", nargs="+", metavar="PHOTO", help="the same as PHOTO")
         group.add_argument("--draw-boxes", metavar="FILE", help="write the photograph with its faces boxed and numbered")
+        out = "write the mask of its scratches, for --mask of old-photo and inpaint, to be edited (PNG; a folder for several)"
+        group.add_argument("--mask-out", metavar="FILE", help=out)
+        add_knobs(parser.add_argument_group("scratches"), Whole, skip=set(Whole.__struct_fields__) - SCRATCHES)
         add_output_options(parser.options, device=False)
 
     def run(self, args: argparse.Namespace) -> int:
@@ -37,10 +47,12 @@ class Inspect(Command):
         sources, _ = photographs(words)
         if args.draw_boxes and len(sources) > 1:
             raise RecipeError(f"--draw-boxes draws one photograph; there are {len(sources)}")
+        if args.mask_out:
+            _check_mask_out(args, len(sources))
         tally, seen = Tally(), []
         for source in sources:
             with tally.attempt(str(source)):
-                found = _look(source, args.draw_boxes)
+                found = _look(source, args)
                 seen.append({"input": str(source), **msgspec.to_builtins(found), "damage": found.damage._asdict()})
                 if not args.json and not args.quiet:
                     _tell(source, found)
@@ -49,16 +61,34 @@ class Inspect(Command):
         return tally.exit_code
 
 
-def _look(source: Path, boxes: str | None) -> Any:
+def _check_mask_out(args: argparse.Namespace, count: int) -> None:
+    """A mask for each photograph, without loss; and there is a detector."""
+    find(given(args, Whole).get("detector", Whole().detector))
+    place = Path(args.mask_out)
+    if count > 1 or place.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+    elif place.suffix.lower() != ".png":
+        raise RecipeError(f"--mask-out {place}: a mask is kept without loss, as .png")
+
+
+def _look(source: Path, args: argparse.Namespace) -> Any:
+    from PIL import Image
+
     from restauro import api
     from restauro.cli._boxes import boxed
     from restauro.evaluation.sheets import save_sheet
     from restauro.photo.read import read
 
-    photo = read(source)
-    found = api.inspect(photo)
-    if boxes:
-        save_sheet(boxed(photo.pixels, found.faces), boxes)
+    photo, wishes, mask = read(source), given(args, Whole), None
+    how = msgspec.structs.replace(Whole(), **wishes)
+    if args.mask_out or wishes or at_hand(how.detector):
+        mask = api.scratches(photo, how=how)
+    found = api.inspect(photo, mask=mask)
+    if args.draw_boxes:
+        save_sheet(boxed(photo.pixels, found.faces), args.draw_boxes)
+    if args.mask_out and mask is not None:
+        place = Path(args.mask_out)
+        save_sheet(Image.fromarray(mask > 0).convert("L"), place / f"{source.stem}.png" if place.is_dir() else place)
     return found
 
 
@@ -77,6 +107,13 @@ def _tell(source: Path, found: Any) -> None:
         ("  JPEG blocks", blocks, f"steps of {damage.blockiness:.1f} of 255 on the grid"),
         ("  contrast", contrast, f"from {damage.black:.0%} to {damage.white:.0%} of the range"),
         ("  colour", {"grey": "none", "toned": "one tone"}.get(damage.tone, "yes"), ""),
+        ("  scratches", "not looked for", f"the weights {Whole().detector!r} are not here")
+        if found.scratched is None
+        else (
+            "  scratches",
+            _grade(found.scratched, SCRATCHED, "none to see", "a few", "many", "very many"),
+            f"{found.scratched:.1%} of the picture",
+        ),
     ]
     print_table(figures)
     rows = [(f"  face {face.number}", _box(face), VERDICTS.get(face.verdict, face.verdict), face.why) for face in found.faces]
