@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from restauro.systems.ddpm.measure import measure
 from restauro.systems.ddpm.objective import DdpmObjective
 from restauro.training.data import Pictures, load
 from restauro.training.loop import finished, train
+from restauro.training.objective import Objective
 from restauro.training.run import Run
 
 OUT = Path(__file__).parent / "out"
@@ -79,15 +80,15 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(float(array.mean()), float(array.mean() - half), float(array.mean() + half), n)
 
 
-def verdict(difference: Interval) -> str:
-    """A difference in words; what is not significant says so."""
+def verdict(difference: Interval, better: Literal["up", "down"] = "down") -> str:
+    """A difference in words; what is not significant says so. better: which sign is good."""
     if not np.isfinite(difference.mean):
         return "unstable"
-    word = ("worse" if difference.mean > 0 else "better") if difference.decided else "not significant"
+    word = ("better" if (difference.mean > 0) == (better == "up") else "worse") if difference.decided else "not significant"
     return f"{difference.mean:+.3g} ({word})"
 
 
-def trained(objective: DdpmObjective, data: Pictures, held: Pictures, run: Run) -> torch.nn.Module:
+def trained(objective: Objective, data: Pictures, held: Pictures, run: Run) -> torch.nn.Module:
     with tempfile.TemporaryDirectory() as folder:
         for _ in train(objective, data, held, run, Path(folder)):
             pass

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import ablation
+from benchmarks import ablation, pix2pix_ablation
 from benchmarks.answers import DECIDES, key
 from benchmarks.faces import Faces, damaged
 from benchmarks.passport import note
@@ -21,8 +21,11 @@ from benchmarks.verification import scores as verification_scores
 from restauro.core.errors import WeightsError
 from restauro.core.recipe import Recipe, Want
 from restauro.evaluation.identity import Pairs
+from restauro.evaluation.segmentation import nearest_class
 from restauro.evaluation.statistics import Interval
 from restauro.systems.pgdiff.recipe import TASKS
+from restauro.training.data import Pictures
+from restauro.training.pairs import load_pairs
 from restauro.weights.passports import Passport
 from restauro.weights.store import find, imported_folder, save
 from tests.shared import needs_shared
@@ -140,6 +143,7 @@ def test_a_direction_that_is_not_sure_says_so() -> None:
     assert "worse" in ablation.verdict(sure) and "not significant" in ablation.verdict(unsure)
     assert "better" in ablation.verdict(ablation.over_seeds([-1.0, -1.1])) and ablation.over_seeds([1.0]).low == -float("inf")
     assert ablation.verdict(ablation.over_seeds([float("inf"), 1.0])) == "unstable"
+    assert "better" in ablation.verdict(sure, "up") and "worse" in ablation.verdict(ablation.over_seeds([-1.0, -1.1]), "up")
 
 
 @needs_shared
@@ -163,3 +167,44 @@ def test_the_ablation_runs_and_goes_on(
     capsys.readouterr()
     ablation.main(words)
     assert len(done) == 12 and (tmp_path / "ablation.md").read_text() == table and "seed 0" not in capsys.readouterr().out
+
+
+@needs_shared
+def test_the_ablation_of_pix2pix_runs_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cell of each direction in earnest; the others share their figures."""
+    whole, done, count = pix2pix_ablation.scored, dict[str, Any](), list[str]()
+
+    def once(args: Any, cell: str, seed: int, judge: Any) -> Any:
+        count.append(cell)
+        if (kind := pix2pix_ablation.reference(cell)) not in done:
+            done[kind] = whole(args, cell, seed, judge)
+        return done[kind]
+
+    def few(size: int, direction: Any) -> tuple[Pictures, Pictures]:
+        test = load_pairs(pix2pix_ablation.MAPS / "facades-test.tar", size, direction=direction, labels="B")
+        return test, test
+
+    monkeypatch.setattr(pix2pix_ablation, "facades", few)
+    monkeypatch.setattr(pix2pix_ablation, "scored", once)
+    words = ["--steps", "2", "--size", "32", "--width", "4", "--judged", "2", "--seeds", "2", "--out", str(tmp_path)]
+    pix2pix_ablation.main(words)
+    table = (tmp_path / "pix2pix_ablation.md").read_text()
+    assert len(count) == 2 * 12  # patches of 286 px have no room
+    assert "patches of 286 px" not in table and "to labels: cGAN" in table and table.count("not significant") == 2 * 8 + 2
+    assert (tmp_path / "pix2pix_ablation.png").exists() and (tmp_path / "pix2pix_ablation-labels.png").exists()
+    capsys.readouterr()
+    pix2pix_ablation.main(words)
+    assert len(count) == 2 * 12 and (tmp_path / "pix2pix_ablation.md").read_text() == table
+    assert "seed 0" not in capsys.readouterr().out
+
+
+@needs_shared
+def test_the_classes_of_facades_are_read_off_their_colours() -> None:
+    """At full size every second pixel lies within a few levels of a colour: JPEG softens edges only."""
+    test = load_pairs(pix2pix_ablation.MAPS / "facades-test.tar", 256, labels="B")
+    painted = test.pixels[:4, 3:].permute(0, 2, 3, 1).numpy()
+    classes = np.stack([nearest_class(one, pix2pix_ablation.PALETTE) for one in painted])
+    off = np.abs(painted.astype(int) - pix2pix_ablation.PALETTE[classes]).max(-1)
+    assert (off <= 8).mean() > 0.5 and len(np.unique(classes)) >= 8
