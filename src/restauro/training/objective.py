@@ -32,8 +32,8 @@ class Objective(Protocol):
     Further names are optional. `read(source, size, *, pattern, stored)` reads training pictures that are not plain ones, as pairs
     are (pairs.py).
 
-    `prepare(pictures, index, data, rng)` returns tensors, made on other cores while the network
-    learns (`Run.workers`), and `learn(network, prepared, rng)` the loss of them; `loss` then is the one after the other.
+    `prepare(pictures, index, data, rng)` returns tensors, made on other cores while the network learns (`Run.workers`), and
+    `learn(network, prepared, rng)` the loss of them; `loss` then is the one after the other.
 
     Where networks play against each other, `players(network)` names them, {word: Player}, first the one whose loss is told, and
     `turns(network, prepared, rng)` stands in place of `loss`: a generator of (player, loss). After each the loop moves the
