@@ -24,16 +24,14 @@ PARTS = ("practice", "real-or-fake", "ranking")
 
 
 class Answer(NamedTuple):
-    """One line of the page's CSV. value: 1 where the made picture was called real, else 0; of a ranking the rank, from 1.
-    shown: milliseconds for which a pair was seen."""
+    """What counts of a line of the page's CSV. value: 1 where the made picture was called real, else 0; of a ranking the rank,
+    from 1."""
 
     study: str
     session: str
     part: str
-    item: str
     method: str
     value: int
-    shown: float
 
 
 @dataclass(frozen=True)
@@ -123,12 +121,12 @@ def _read(path: Path) -> list[Answer]:
 
 def _answer(row: dict[str, str], path: Path, line: int) -> Answer:
     try:
-        value, shown = int(row["value"]), float(row["shown_ms"])
+        value = int(row["value"])
     except (TypeError, ValueError):
-        raise InputError(f"{path}, line {line}: value {row['value']!r}, shown_ms {row['shown_ms']!r}: expected numbers") from None
+        raise InputError(f"{path}, line {line}: value {row['value']!r} is no whole number") from None
     if row["part"] not in PARTS or value < (row["part"] == "ranking") or (row["part"] != "ranking" and value > 1):
         raise InputError(f"{path}, line {line}: part {row['part']!r} and value {value} do not fit")
-    return Answer(row["study"], row["session"], row["part"], row["item"], row["method"], value, shown)
+    return Answer(row["study"], row["session"], row["part"], row["method"], value)
 
 
 def _percent(one: Interval | None) -> Interval | None:
