@@ -128,3 +128,26 @@ def test_ms_ssim_falls_with_blur():
     assert 1 > values[0] > values[1] > values[2] > values[3] >= 0
     with pytest.raises(InputError, match="11 px"):
         metrics.ms_ssim(clean[..., :8, :], clean[..., :8, :])
+
+
+def test_gmsd_is_the_papers_formula_and_sees_what_is_lost_unevenly():
+    clean, noisy = pictures()
+    found = metrics.gmsd(noisy, clean)
+    for i in range(2):
+        maps = []
+        for one in (noisy[i], clean[i]):
+            light = np.tensordot([0.299, 0.587, 0.114], (one.double().numpy() + 1) * 127.5, 1)
+            light = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) / 4
+            over = np.pad(light, 1)
+            across = sum(over[1 + k : over.shape[0] - 1 + k, :-2] - over[1 + k : over.shape[0] - 1 + k, 2:] for k in (-1, 0, 1))
+            down = sum(over[:-2, 1 + k : over.shape[1] - 1 + k] - over[2:, 1 + k : over.shape[1] - 1 + k] for k in (-1, 0, 1))
+            maps.append(np.hypot(across, down) / 3)
+        alike = (2 * maps[0] * maps[1] + 170) / (maps[0] ** 2 + maps[1] ** 2 + 170)
+        assert found[i] == pytest.approx(alike.std(), rel=1e-6)
+    assert metrics.gmsd(clean, clean).max() == 0
+    torch.testing.assert_close(metrics.gmsd(noisy, clean), metrics.gmsd(clean, noisy))
+    half = noisy.clone()
+    half[..., 20:] = clean[..., 20:]
+    assert (metrics.gmsd(half, clean) > found).all()  # a deviation: damage in one half is worse than the same all over
+    with pytest.raises(InputError, match="GMSD"):
+        metrics.gmsd(clean[..., :3, :], clean[..., :3, :])
