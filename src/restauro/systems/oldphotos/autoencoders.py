@@ -82,10 +82,9 @@ class CleanVae(Adversarial, frozen=True, kw_only=True):
         clean = held.batch(np.arange(min(SCORED, len(held))))
         return {"PSNR of clean pictures": fidelity(network, clean)}
 
-    def samples(self, network: Stage, size: int) -> Tensor:
-        """What latents drawn as the KL wants them look like."""
-        latent = torch.randn(9, self.latent, size // 4, size // 4, generator=torch.Generator().manual_seed(7))
-        return decoded(network, latent)
+    def answers(self, network: Stage, held: Pictures) -> Tensor:
+        """Pictures, and beside each what comes back of it."""
+        return shown(network, held.batch(np.arange(min(8, len(held)))))
 
     def shipped(self, network: Stage) -> nn.Module:
         return network.generator
@@ -161,10 +160,9 @@ class OldVae(CleanVae, frozen=True, kw_only=True):
         gap = unlikeness(*(pooled(encoded(network, side)) for side in (old, synthetic)))
         return {**found, "latent gap": gap.mean, "latent gap, low": gap.low, "latent gap, high": gap.high}
 
-    def samples(self, network: Stage, size: int) -> Tensor:
-        """Held-out old photographs, and below them what comes back of them."""
-        old = collection(self.old).split()[1].squares(8, size, np.random.default_rng(7))
-        return torch.cat([old, decoded(network, encoded(network, old))])
+    def answers(self, network: Stage, held: Pictures) -> Tensor:
+        """The same of old photographs that are held out."""
+        return shown(network, collection(self.old).split()[1].squares(8, held.size, np.random.default_rng(7)))
 
     def passport(self) -> dict[str, Any]:
         return {**super().passport(), "what": "Old Photos' VAE-1: old photographs and their latents", "domain": "old"}
@@ -185,3 +183,9 @@ def decoded(network: Stage, latent: Tensor) -> Tensor:
 def fidelity(network: Stage, pictures: Tensor) -> float:
     """Mean PSNR of what comes back of pictures, dB."""
     return float(psnr(decoded(network, encoded(network, pictures)), pictures).mean())
+
+
+def shown(network: Stage, pictures: Tensor) -> Tensor:
+    """Each beside what comes back of it."""
+    pairs = torch.stack([pictures, decoded(network, encoded(network, pictures))], 1)
+    return pairs.flatten(0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -82,17 +83,24 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
 
     def scores(self, network: nn.Module, held: Pictures) -> dict[str, float]:
         """F1 at the best of a few thresholds, 2 px beside a scratch allowed; and what of clean pictures is taken for one."""
-        clean = held.batch(np.arange(min(SCORED, len(held))))
-        rng = np.random.default_rng(7)
-        damaged = [degrade(one, links(self.chain), rng) for one in clean.split(1)]
-        masks = torch.cat([torch.zeros_like(one.picture[:, :1]) if one.mask is None else one.mask for one in damaged]) > 0
-        seen = probabilities(network, torch.cat([grey(one.picture) for one in damaged]))
-        false = probabilities(network, grey(clean))
-        counts = {level: found_and_true(seen > level, masks, TOLERANCE) for level in THRESHOLDS}
+        greys, masks = self._held(held, SCORED)
+        seen, false = probabilities(network, greys), probabilities(network, grey(held.batch(np.arange(min(SCORED, len(held))))))
+        counts = {level: found_and_true(seen > level, masks > 0, TOLERANCE) for level in THRESHOLDS}
         best = max(counts, key=lambda level: f1(counts[level]))
         precision, recall = precision_recall(counts[best])
         scores = {"F1": f1(counts[best]), "threshold": best, "precision": precision, "recall": recall}
         return {**scores, "false alarms": float((false > best).float().mean())}
+
+    def answers(self, network: nn.Module, held: Pictures) -> Tensor:
+        """Damaged pictures, each beside what was found and what is true."""
+        greys, masks = self._held(held, 8)
+        sheets = torch.stack([greys, 2 * probabilities(network, greys) - 1, 2 * masks - 1], 1).flatten(0, 1)
+        return sheets.expand(-1, 3, -1, -1)
+
+    def _held(self, held: Pictures, most: int) -> tuple[Tensor, Tensor]:
+        """All of them damaged."""
+        always = msgspec.structs.replace(self, clean=0.0)
+        return always.scratched(held.batch(np.arange(min(most, len(held)))), np.random.default_rng(7))
 
     def shipped(self, network: nn.Module) -> nn.Module:
         return network

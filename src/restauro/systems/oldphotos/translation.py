@@ -105,11 +105,20 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
 
     def scores(self, network: Stage, held: Pictures) -> dict[str, float]:
         """How near restored synthetic photographs are to what they were, and how near they were before."""
-        aged = age(held.batch(np.arange(min(SCORED, len(held)))), np.random.default_rng(7), self.chain, self.told, self.widened)
+        aged = self._held(held, SCORED)
         answer = self.restored(network, aged)
         found = {"PSNR": psnr(answer, aged.target), "SSIM": ssim(answer, aged.target)}
         found |= {"PSNR of the input": psnr(aged.picture, aged.target), "SSIM of the input": ssim(aged.picture, aged.target)}
         return {name: float(values.mean()) for name, values in found.items()}
+
+    def answers(self, network: Stage, held: Pictures) -> Tensor:
+        """Aged pictures, each beside what is made of it and what it was."""
+        aged = self._held(held, 8)
+        return torch.stack([aged.picture, self.restored(network, aged), aged.target], 1).flatten(0, 1)
+
+    def _held(self, held: Pictures, most: int) -> Aged:
+        pictures = held.batch(np.arange(min(most, len(held))))
+        return age(pictures, np.random.default_rng(7), self.chain, self.told, self.widened)
 
     def restored(self, network: Stage, aged: Aged) -> Tensor:
         """Answers to damaged pictures, on the CPU."""
