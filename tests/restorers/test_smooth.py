@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from restauro.core.errors import WeightsError
 from restauro.networks.rrdb import RRDBNet
+from restauro.networks.skip_unet import SkipUNet
 from restauro.restorers.smooth import OnePass, restorer
 from restauro.weights.passports import Passport
 from restauro.weights.store import imported_folder, save
@@ -62,3 +63,16 @@ def test_what_a_perfect_upscaler_says_is_the_picture() -> None:
 def test_what_is_no_restorer_is_refused_in_one_line() -> None:
     with pytest.raises(WeightsError, match="'identity' is a identity, not a restorer"):
         restorer("identity", torch.device("cpu"))
+
+
+def test_a_generator_of_three_channels_is_a_restorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pix2pix's generators: as a first stage, and as what smooth semantics hold to."""
+    monkeypatch.setenv("RESTAURO_HOME", str(tmp_path))
+    for name, channels in (("generator", 3), ("colours", 1)):
+        arguments = {"in_channels": channels, "width": 4, "downs": 3, "norm": "instance", "dropout": "none"}
+        about = Passport(name=name, what="A test.", kind="translator", architecture="skip-unet", arguments=arguments)
+        save(SkipUNet(**arguments).state_dict(), about, imported_folder())  # type: ignore[arg-type]
+    found = restorer("generator", torch.device("cpu"))
+    assert isinstance(found, OnePass) and found.multiple == 8 and found(PICTURE).shape == PICTURE.shape
+    with pytest.raises(WeightsError, match="translates 1 channels to 3"):
+        restorer("colours", torch.device("cpu"))

@@ -65,8 +65,11 @@ def smooth_answer(network: nn.Module, emptied: Tensor, mask: Tensor) -> Tensor:
 def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer | Timed:
     """The restorer of a name, shipped or imported. Raises WeightsError when these weights are no restorer."""
     passport, _ = find(name)
-    if passport.kind not in ("restorer", "upscaler"):
+    if passport.kind not in ("restorer", "upscaler", "translator"):
         raise WeightsError(f"{name!r} is a {passport.kind}, not a restorer; `restauro models list` shows what is here")
+    channels = [passport.arguments.get(side, 3) for side in ("in_channels", "out_channels")]
+    if passport.kind == "translator" and channels != [3, 3]:
+        raise WeightsError(f"{name!r} translates {channels[0]} channels to {channels[1]}: a restorer is shown and answers three")
     if passport.prediction not in ("", "clean", "gated"):
         raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here give a clean or a gated picture")
     network: Any = load(name, device)

@@ -90,6 +90,7 @@ def test_it_learns_and_what_it_learnt_is_shipped(tmp_path: Path) -> None:
     scores = last.scores
     assert next(iter(scores)) == "chroma error" and goal.better == "lower"
     assert scores["chroma error"] < 0.6 * scores["chroma error, one colour"]
+    assert len(list((tmp_path / "run").glob("samples-*.png"))) == 1
     assert scores["colourfulness off"] < scores["colourfulness off, one colour"] <= scores["colourfulness off, grey"] + 1e-6
     about = {"about": "squares", "command": "", "licence": ""}
     passport = ship(goal, data, data, run, tmp_path / "run", name="tiny-colorizer", folder=imported_folder(), **about)

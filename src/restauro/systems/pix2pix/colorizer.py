@@ -110,6 +110,12 @@ class ColorizerObjective(Knobbed, frozen=True, kw_only=True):
             f"colourfulness off{way}": float((colourfulness(answer) - true).abs().mean()) for way, answer in ways.items()
         }
 
+    def answers(self, network: nn.Module, held: Pictures) -> Tensor:
+        """Of three held-out pictures each what is shown, what the network answers, and how it was."""
+        pictures = held.batch(np.arange(min(3, len(held))))
+        grey = luma_of(pictures).expand(-1, 3, -1, -1)
+        return torch.stack([grey, _answers(self.shipped(network), grey, self.side), pictures], 1).flatten(0, 1)
+
     def shipped(self, network: nn.Module) -> nn.Module:
         return network.get_submodule("colorizer")
 
