@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,3 +165,9 @@ def test_old_portraits_are_what_they_always_were() -> None:
     assert scratches == pytest.approx(
         {"count": 3, "dust": 22, "width": 2.0631836547868967, "level": 0.72006651396, "seed": 1073283950}
     )
+
+
+def test_the_guide_names_every_entry_and_every_chain() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"[a-z0-9-]+", guide))
+    assert not (set(DEGRADATIONS) | set(CHAINS)) - words

@@ -84,8 +84,8 @@ def _mishandled() -> list[Degradation]:
 def _ruined() -> list[Degradation]:
     return [
         maybe(0.7, Flakes(most=12, size=140)),
-        maybe(0.7, Creases(most=6, width=10, loss=1)),
-        Cracks(cells=150, width=7, spread=1),
+        maybe(0.7, Creases(most=6, width=16, loss=1)),
+        Cracks(cells=150, width=14, spread=1),
         maybe(0.5, Hairlines(most=20)),
         maybe(0.7, Dust(most=500, fibres=12)),
         maybe(0.6, Tears(corner=0.4, wear=20, rip=0.6)),

@@ -19,7 +19,7 @@ class Cracks(Marks, frozen=True, kw_only=True):
 
     kind: Annotated[Literal["network", "branches", "any"], Knob("how they run")] = "any"
     cells: Annotated[int, Knob("largest number of cells or branches", ge=4, le=400)] = 70
-    width: Annotated[float, Knob("widest crack", ge=0.5, le=20, unit="px of 512")] = 4.0
+    width: Annotated[float, Knob("widest crack", ge=0.5, le=20, unit="px of 512")] = 6.0
     spread: Annotated[float, Knob("largest share of a network's lines that have opened", ge=0.05, le=1)] = 0.7
     depth: Annotated[float, Knob("how much the lifted edges are shaded", ge=0, le=1)] = 0.2
 
@@ -84,13 +84,15 @@ def _branches(rng: np.random.Generator, shape: Shape, params: Params) -> np.ndar
         start, angle, length, thickness = growing.pop()
         line = start + path(rng, angle, length, bend=rng.normal(0, 0.6), stray=0.45, points=max(4, int(length / (7 * scale))))
         for a, b in pairwise(line):
-            stroke(canvas, np.stack((a, b)), thickness * rng.uniform(0.4, 1.3))
+            stroke(canvas, np.stack((a, b)), thickness * rng.uniform(0.7, 1.1))
         left -= 1
         for _ in range(int(rng.integers(0, 3))):
             fork = line[int(rng.integers(len(line)))]
             turn = rng.choice([-1, 1]) * rng.uniform(0.4, 1.4)
             growing.append((fork, angle + turn, length * rng.uniform(0.2, 0.7), thickness * rng.uniform(0.4, 0.8)))
-    eaten = np.clip(1.6 + 1.2 * clouds(rng, shape, 60), 0, 1)  # emulsion still bridges it here and there
+    eaten = np.clip(
+        1.5 + 1.1 * clouds(rng, shape, 50) + 0.9 * clouds(rng, shape, 130), 0, 1
+    )  # emulsion still bridges it here and there
     cover: np.ndarray = canvas.astype(np.float32) / 255 * eaten
     return cover
 

@@ -20,7 +20,7 @@ class Creases(Marks, frozen=True, kw_only=True):
 
     most: Annotated[int, Knob("largest number of folds", ge=1, le=12)] = 2
     depth: Annotated[float, Knob("how much the flanks differ from the picture", ge=0, le=1)] = 0.4
-    width: Annotated[float, Knob("widest loss along a fold", ge=0, le=30, unit="px of 512")] = 6.0
+    width: Annotated[float, Knob("widest loss along a fold", ge=0, le=30, unit="px of 512")] = 8.0
     loss: Annotated[float, Knob("largest share of a fold that has lost its emulsion", ge=0, le=1)] = 0.9
 
     def sample(self, rng: np.random.Generator) -> Params:
@@ -48,7 +48,8 @@ class Creases(Marks, frozen=True, kw_only=True):
             shaded |= (np.abs(one) > SHADED) & (np.abs(across) < 3 * scale)
             shade += one
             # a share of the fold lies above the threshold; what is further above is wider
-            ragged = 0.9 * clouds(rng, shape, 28) + 0.6 * clouds(rng, shape, 90) + 2.5 * (params["loss"] - 0.5)
+            ragged = sum(strength * clouds(rng, shape, cells) for strength, cells in ((0.9, 9), (0.5, 45), (0.5, 120)))
+            ragged = ragged + 2.5 * (params["loss"] - 0.5)
             half = np.clip(ragged, -1, 1.5) * extent * params["width"] * scale / 2
             lost = np.clip(half - np.abs(across) + 0.5, 0, 1) * (half > 0)
             cover = np.maximum(cover, np.maximum(lost, rng.uniform(0, 0.6) * extent * line))  # rubbed along all of it

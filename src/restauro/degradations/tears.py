@@ -67,5 +67,6 @@ def _rip(rng: np.random.Generator, shape: Shape, depth: float) -> np.ndarray:
     along, across = ((x, y), (1 - x, y), (y, x), (1 - y, x))[int(rng.integers(4))]
     lean, opening = rng.normal(0, 0.35), log_uniform(rng, 0.004, 0.05)
     off = np.abs(across - rng.uniform(0.15, 0.85) - lean * along)
-    distance: np.ndarray = (off - opening * (1 - along / depth)) * max(shape)
+    # towards its tip the rip is so narrow that even the rim closes
+    distance: np.ndarray = (off - opening + (opening + 0.012) * along / depth) * max(shape)
     return np.maximum(distance, (along - depth) * max(shape)).astype(np.float32)
