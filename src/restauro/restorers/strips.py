@@ -25,7 +25,7 @@ from restauro.core.events import Event, Listener, part, silent
 
 STRIP = 2**25
 """Bytes of a strip of a layer, about."""
-KEPT = 2**28
+KEPT = 2**26
 """Bytes of a layer that is kept in memory; a handful of layers is alive at a time."""
 LEAST = 16
 """Pixels of a side, so that there is something to mirror."""
@@ -90,20 +90,20 @@ class Strips(TorchFunctionMode):
         with tempfile.TemporaryFile() as file:
             return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=shape)).permute(2, 0, 1)[None]
 
-    def strips(self, out: Tensor) -> Iterator[tuple[int, int]]:
-        """Rows from and to, of a layer of which a strip has about STRIP bytes."""
-        height, row = out.shape[2], 4 * out.shape[1] * out.shape[3]
-        rows = max(8, STRIP // row)
+    def strips(self, out: Tensor, x: Tensor | None = None) -> Iterator[tuple[int, int]]:
+        """Rows from and to, of a layer of which a strip has about STRIP bytes, and what of `x` it is made from no more."""
+        height = out.shape[2]
+        rows = max(8, STRIP * height // (4 * max(out.numel(), 0 if x is None else x.numel())))
         for top in range(0, height, rows):
             yield top, min(top + rows, height)
 
     def rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
         return x[:, :, top:bottom].to(self.device)
 
-    def heard(self, out: Tensor) -> Iterator[tuple[int, int]]:
-        """The strips of a convolution, told to the listener."""
+    def heard(self, out: Tensor, x: Tensor) -> Iterator[tuple[int, int]]:
+        """The strips of a convolution of x, told to the listener."""
         tell, self.done = part(self.listener, self.done, max(self.layers, self.done + 1)), self.done + 1
-        for top, bottom in self.strips(out):
+        for top, bottom in self.strips(out, x):
             yield top, bottom
             tell(Event("layers", bottom, out.shape[2]))
 
@@ -124,7 +124,7 @@ class Strips(TorchFunctionMode):
         height = (x.shape[2] + 2 * pad - reach) // step + 1
         width = (x.shape[3] + 2 * aside - wide * (weight.shape[3] - 1) - 1) // across + 1
         out = self.new(weight.shape[0], height, width)
-        for top, bottom in self.heard(out):
+        for top, bottom in self.heard(out, x):
             first, last = top * step - pad, (bottom - 1) * step - pad + reach
             seen = self.rows(x, max(first, 0), min(last, x.shape[2]))
             seen = F.pad(seen, (0, 0, max(-first, 0), max(last - x.shape[2], 0)))
@@ -149,7 +149,7 @@ class Strips(TorchFunctionMode):
         height = (x.shape[2] - 1) * step - 2 * pad + reach + more
         width = (x.shape[3] - 1) * across - 2 * aside + wide * (weight.shape[3] - 1) + 1 + beside
         out = self.new(weight.shape[1] * groups, height, width)
-        for top, bottom in self.heard(out):
+        for top, bottom in self.heard(out, x):
             first = max(0, -(-(top + pad - reach + 1) // step))
             last = min(x.shape[2], (bottom - 1 + pad) // step + 1)
             seen, sides = self.rows(x, first, last), ((step, across), (0, aside), (0, beside))
