@@ -236,7 +236,7 @@ def _tell(done: Done, told: set[str]) -> None:
     if done.changed:
         enlarged = f"enlarged {done.recipe.upscale}x" if report.task == "upscale" else ""
         what = enlarged or faces_in_words(report.faces) or f"{report.changed:.0%} of the picture changed"
-        if done.recipe.whole and report.faces:
+        if (done.recipe.whole or done.recipe.colorizer) and report.faces:
             what = f"the whole photograph, {what}"
         saved = in_words(done.variants) if done.variants else f"saved {done.output}"
         print(f"{done.input}: {what}; {saved} ({done.seconds:.1f} s)")

@@ -10,9 +10,8 @@ def notices(recipe: Recipe, toned: str, masked: bool) -> list[str]:
     """What the owner should know of any result of this recipe."""
     said = []
     if recipe.task == "colorize":
-        kept = "all over the lightness" if recipe.colorizer else "outside the faces the picture"
-        own = "is the photograph's own" if recipe.colorizer else "keeps its tone"
-        said.append(f"the colours are a guess of the network; {kept} {own}")
+        kept = "the lightness is the photograph's own" if recipe.colorizer else "outside the faces the picture keeps its tone"
+        said.append(f"the colours are a guess of the network; {kept}")
     elif toned != "colour" and recipe.colour == "keep":
         said.append(f"the photograph is {toned} and stays so (colour: keep)")
     if recipe.task == "enhance":
