@@ -116,6 +116,18 @@ def test_a_mask_lies_where_the_picture_is_destroyed() -> None:
     assert grey.shape == mask.shape == (4, 1, 32, 32) and set(mask.unique().tolist()) == {0.0, 1.0}
 
 
+def test_what_is_meant_to_be_grey_is_clean() -> None:
+    """VAE-2 sees the mapping's targets."""
+    data, rng = pictures(), np.random.default_rng(0)
+    kept = [
+        CleanVae(**VAE, chain=name).prepare(data.batch(np.arange(4)), np.arange(4), data, rng)[0]
+        for name in ("grey", "old-photo")
+    ]
+    assert torch.equal(kept[0], data.batch(np.arange(4))) and not torch.equal(kept[1], kept[0])
+    toned = MappingObjective(**MAPPING).prepare(data.batch(np.arange(4)), np.arange(4), data, np.random.default_rng(0)).target
+    assert not torch.equal(toned, data.batch(np.arange(4)))
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="needs real old photographs"):
         OldVae(**VAE).build(pictures())
@@ -123,7 +135,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         MappingObjective(**{**MAPPING, "first": "tiny-vgg"}).build(pictures())
     with pytest.raises(RecipeError, match="8 channels of latents, tiny-vae-3 has 12"):
         MappingObjective(**{**MAPPING, "second": "tiny-vae-3"}).build(pictures())
-    for objective in (OldVae, MappingObjective, DetectorObjective):
+    for objective in (CleanVae, MappingObjective, DetectorObjective):
         with pytest.raises(RecipeError, match="unknown chain 'rust'"):
             objective(chain="rust")
 
@@ -131,7 +143,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 BOTH: dict[str, Any] = {"critic_width": 8, "pixel": 1.0, "features": "tiny-vgg", "raw": True}
 OTHER: dict[str, dict[str, Any]] = {
     "vae-1": {**BOTH, "width": 12, "latent": 12, "kl": 0.1, "chain": "grey", "told": 1.0, "widened": 6, "align": 2.0},
-    "vae-2": {**BOTH, "width": 12, "latent": 12, "kl": 0.1},
+    "vae-2": {**BOTH, "width": 12, "latent": 12, "kl": 0.1, "chain": "old-photo"},
     "mapping": {
         **BOTH,
         "first": "tiny-vae-2",

@@ -17,7 +17,7 @@ from restauro.networks.photo_vae import PhotoVAE
 from restauro.systems.oldphotos.adversarial import Adversarial, Turns, here, published_start
 from restauro.systems.oldphotos.collection import collection
 from restauro.systems.oldphotos.losses import adversary, kl, latent_sides, lsgan
-from restauro.systems.oldphotos.practice import Chain, Told, Widened, age, holed, links
+from restauro.systems.oldphotos.practice import Chain, Told, Widened, age, asked, holed, links
 from restauro.training.data import Pictures
 from restauro.training.objective import Player, torch_generator
 
@@ -34,11 +34,16 @@ class Stage(nn.Module):
 
 
 class CleanVae(Adversarial, frozen=True, kw_only=True):
-    """VAE-2: clean pictures through latents of fixed variance."""
+    """VAE-2: clean pictures through latents of fixed variance. What the chain means to be grey or toned is so here, too."""
 
     width: Annotated[int, Knob("channels of the first layer, doubled with each stride up to `latent`", ge=8)] = 32
     latent: Annotated[int, Knob("channels of the latents, at a quarter of the size", ge=4)] = 64
     kl: Annotated[float, Knob("weight of the KL, which is without its factor 1/2", ge=0)] = 1.0
+    chain: Chain = "old-photo"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        links(self.chain)
 
     def arguments(self) -> dict[str, Any]:
         return {"width": self.width, "latent": self.latent}
@@ -51,7 +56,7 @@ class CleanVae(Adversarial, frozen=True, kw_only=True):
 
     def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Pictures, and which of them are real old photographs."""
-        return pictures, torch.zeros(len(pictures), dtype=torch.bool)
+        return asked(pictures, rng, self.chain), torch.zeros(len(pictures), dtype=torch.bool)
 
     def turns(self, network: Stage, prepared: tuple[Tensor, Tensor], rng: np.random.Generator) -> Turns:
         pictures, old = here(network, *prepared)
@@ -110,14 +115,9 @@ class OldVae(CleanVae, frozen=True, kw_only=True):
     """
 
     old: Annotated[str, Knob("folder of real old photographs")] = ""
-    chain: Chain = "old-photo"
     told: Told = 0.5
     widened: Widened = 2
     align: Annotated[float, Knob("weight of the critic of latents in the loss of old ones; 0: without it", ge=0)] = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        links(self.chain)
 
     def build(self, data: Pictures) -> Stage:
         if not self.old:

@@ -13,6 +13,7 @@ from torch import Tensor
 from restauro.core.knobs import Knob
 from restauro.degradations import chains
 from restauro.degradations._base import Degradation
+from restauro.degradations._links import aim, draw
 from restauro.degradations.chains import degrade
 
 
@@ -42,6 +43,11 @@ def _aged(picture: Tensor, rng: np.random.Generator, links: list[Degradation], t
         radius = int(rng.integers(widened + 1))
         mask = F.max_pool2d((damaged.mask > 0).to(mask), 2 * radius + 1, 1, radius)
     return Aged(holed(damaged.picture, mask), mask, damaged.target)
+
+
+def asked(pictures: Tensor, rng: np.random.Generator, chain: str) -> Tensor:
+    """What would be asked of a restorer after this chain: a grey or toned print stays one."""
+    return torch.cat([aim(one, links(chain), draw(links(chain), rng)) for one in pictures.split(1)])
 
 
 @cache
