@@ -200,11 +200,11 @@ def sheet(args: argparse.Namespace, cells: Sequence[str], judge: Judge, painted:
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=6000, help="of every run: the budget (the paper: 80,000)")
+    parser.add_argument("--steps", type=int, default=4000, help="of every run: the budget (the paper: 80,000)")
     parser.add_argument("--seeds", type=int, default=3, choices=range(2, 11), metavar="2..10")
     parser.add_argument("--size", type=int, default=64, choices=[32, 64, 128, 256])
-    parser.add_argument("--width", type=int, default=32, help="of both networks (published: 64)")
-    parser.add_argument("--judged", type=int, default=1500, help="steps in which the segmentation network learns")
+    parser.add_argument("--width", type=int, default=16, help="of both networks (published: 64)")
+    parser.add_argument("--judged", type=int, default=1000, help="steps in which the segmentation network learns")
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS), metavar="CELL", help="only these")
     parser.add_argument("--out", type=Path, default=OUT, help="where table, sheets and scores go")
     args = parser.parse_args(words)
