@@ -73,6 +73,9 @@ def test_without_a_face_there_is_colour_all_the_same() -> None:
     pixels = np.tile(np.linspace(0.1, 0.9, 80, dtype=np.float32)[None, :, None], (60, 1, 3))
     result = api.colorize(pixels, colorizer=NAME)
     assert result.report.changed == 1 and not result.report.faces and np.ptp(result.pixels, -1).max() > 0.05
+    assert not any("colours of its own" in notice for notice in result.report.notices)
+    pixels[:30, :, 0] *= 0.2
+    assert any("colours of its own" in notice for notice in api.colorize(pixels, colorizer=NAME).report.notices)
 
 
 def test_without_the_weights_it_is_as_before(grey: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:

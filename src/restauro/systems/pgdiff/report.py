@@ -12,6 +12,8 @@ def notices(recipe: Recipe, toned: str, masked: bool) -> list[str]:
     if recipe.task == "colorize":
         kept = "the lightness is the photograph's own" if recipe.colorizer else "outside the faces the picture keeps its tone"
         said.append(f"the colours are a guess of the network; {kept}")
+        if recipe.colorizer and toned == "colour":
+            said.append("the photograph had colours of its own: they were replaced")
     elif toned != "colour" and recipe.colour == "keep":
         said.append(f"the photograph is {toned} and stays so (colour: keep)")
     if recipe.task == "enhance":
