@@ -42,7 +42,7 @@ class LatentMapping(nn.Module):
 class ScratchMapping(nn.Module):
     """(N, latent, h, w) and the picture's mask to (N, latent, h, w); holes are filled by the partial non-local block.
 
-    inner, own, cosine, temperature, renormalise: of that block.
+    inner, own, cosine, temperature, renormalise: of that block; so is `keys`, how many places it looks at.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class ScratchMapping(nn.Module):
         self.NL = PartialNonLocal(width, inner, own=own, cosine=cosine, temperature=temperature, renormalise=renormalise)
         self.after_NL = nn.Sequential(*_blocks(width, blocks, dilation), *_fall(latent, width))
 
-    def forward(self, x: Tensor, mask: Tensor, sampled: bool = False) -> Tensor:
-        out: Tensor = self.after_NL(self.NL(self.before_NL(x), mask, sampled))
+    def forward(self, x: Tensor, mask: Tensor, sampled: bool = False, keys: int = 0) -> Tensor:
+        out: Tensor = self.after_NL(self.NL(self.before_NL(x), mask, sampled, keys))
         return out
 
 

@@ -6,6 +6,8 @@ attended to in blocks, without the matrix of all pairs, which for one megapixel 
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -87,12 +89,18 @@ class PartialNonLocal(nn.Module):
         self.W = nn.Conv2d(inner, channels, 1)
         self.res_block = nn.Sequential(*(ReflectedBlock(channels) for _ in range(3)))
 
-    def forward(self, x: Tensor, mask: Tensor, sampled: bool = False) -> Tensor:
-        """x (N, channels, h, w); mask (N, 1, H, W) of the picture, 1 = hole. sampled: how `intact` reads the mask."""
+    def forward(self, x: Tensor, mask: Tensor, sampled: bool = False, keys: int = 0) -> Tensor:
+        """x (N, channels, h, w); mask (N, 1, H, W) of the picture, 1 = hole. sampled: how `intact` reads the mask.
+
+        keys: at most so many places are looked at, on a grid, where there are more; 0: all. A place that may use itself sees all.
+        """
         valid = intact(mask, (x.shape[2], x.shape[3]), sampled)
-        q, k, v = (layer(x).flatten(2).mT.contiguous() for layer in (self.theta, self.phi, self.g))
+        step = 1 if self.own or not keys else max(1, math.ceil((x.shape[2] * x.shape[3] / keys) ** 0.5))
+        seen, known = (one[:, :, step // 2 :: step, step // 2 :: step] for one in (x, valid))
+        layers = ((self.theta, x), (self.phi, seen), (self.g, seen))
+        q, k, v = (layer(places).flatten(2).mT.contiguous() for layer, places in layers)
         if self.cosine:
             q, k = F.normalize(q, dim=2), F.normalize(k, dim=2)
-        answer = masked_attention(q / self.temperature, k, v, valid.flatten(1), own=self.own, renormalise=self.renormalise)
+        answer = masked_attention(q / self.temperature, k, v, known.flatten(1), own=self.own, renormalise=self.renormalise)
         filled = self.res_block(self.W(answer.mT.unflatten(2, x.shape[2:])))
         return valid * x + (1 - valid) * filled

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-import restauro
+import restauro.api
 from restauro.core.recipe import Recipe, Whole
-from restauro.networks.latent_mapping import HighResMapping
+from restauro.networks.latent_mapping import HighResMapping, ScratchMapping
 from restauro.photo.holes import big, fill
 from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems.oldphotos import photograph as way_of_it
@@ -115,3 +115,16 @@ def test_a_mask_is_found_for_every_task() -> None:
     assert by_itself.recipe == recipe and by_itself.report.scratched is not None
     none = restauro.api.run(picture, recipe, mask="none")
     assert none.recipe.whole == msgspec.structs.replace(Whole(faces_by=""), detector="") and none.report.scratched == 0
+
+
+def test_holes_of_a_very_large_picture_are_filled_from_a_grid_of_places() -> None:
+    torch.manual_seed(0)
+    mapping = ScratchMapping(8, 8, 1).eval()
+    latent, mask = torch.randn(1, 8, 12, 20), torch.zeros(1, 1, 48, 80)
+    mask[..., 20:24, :] = 1
+    with torch.no_grad():
+        every, enough, few = (mapping(latent, mask, keys=keys) for keys in (0, 240, 60))
+        torch.testing.assert_close(every, enough)
+        assert few.isfinite().all() and (few - every).abs().max() > 1e-4
+        seen = mapping.NL(mapping.before_NL(latent), mask, keys=60)
+        torch.testing.assert_close(seen[:, :, :5], mapping.before_NL(latent)[:, :, :5])  # what is intact stays as it is

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-import restauro
+import restauro.api
 from restauro.core.errors import InputError, RecipeError, WeightsError
 from restauro.core.recipe import Recipe, Whole
 from restauro.networks.latent_mapping import LatentMapping

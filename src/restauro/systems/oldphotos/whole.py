@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from restauro.core.errors import WeightsError
 from restauro.core.recipe import Whole
 from restauro.networks.banded import banded
-from restauro.networks.latent_mapping import LatentMapping
+from restauro.networks.latent_mapping import LatentMapping, ScratchMapping
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.networks.reflected import ReflectedBlock
 from restauro.systems._prior import precision
@@ -28,6 +28,9 @@ PIECE = 2**19
 """Pixels that go through the networks' layers at full size at once."""
 HALO = 32
 """Pixels of a band beyond what is kept of it: the layers above the latents see half as far."""
+KEYS = 2**17
+"""Places of the latents, two megapixels of the picture, that holes are filled from; of more, a grid of so many: else the time
+grows with the square of the picture."""
 LEAST = 32
 """Pixels a side, so that latents can be mirrored."""
 
@@ -53,10 +56,13 @@ class Trio(NamedTuple):
         return not isinstance(self.mapping, LatentMapping)
 
     def __call__(self, picture: Tensor, mask: Tensor) -> Tensor:
-        """(1, 3, H, W) in [-1, 1] and (1, 1, H, W), 1 = hole, to (1, 3, H, W); H and W are multiples of the VAEs'."""
-        latent = encoded(self.old, picture * (1 - mask) + mask)
-        latent = self.mapping(latent, mask) if self.fills else self.mapping(latent)
-        return decoded(self.clean, latent).float().clamp(-1, 1)
+        """(1, 3, H, W) in [-1, 1], holes white, and (1, 1, H, W), 1 = hole, to (1, 3, H, W); sides are multiples of the VAEs'."""
+        latent = encoded(self.old, picture)
+        if isinstance(self.mapping, ScratchMapping):
+            latent = self.mapping(latent, mask, keys=KEYS)
+        else:
+            latent = self.mapping(latent, mask) if self.fills else self.mapping(latent)
+        return decoded(self.clean, latent).float().clamp_(-1, 1)
 
 
 def encoded(vae: PhotoVAE, picture: Tensor) -> Tensor:
@@ -91,8 +97,9 @@ def restore(pixels: np.ndarray, mask: np.ndarray, trio: Trio, device: torch.devi
     sides = [(0, max(-side % multiple, LEAST - side)) for side in (height, width)]
     picture = torch.from_numpy(np.pad(pixels, [*sides, (0, 0)], mode="reflect")).permute(2, 0, 1)[None]
     holes = torch.from_numpy(np.pad(mask, sides, mode="reflect"))[None, None]
-    answer = _call(trio, picture.to(device) * 2 - 1, holes.to(device))[0, :, :height, :width]
-    return (answer.permute(1, 2, 0).cpu().numpy() + 1) / 2
+    seen = picture.to(device).mul_(2).sub_(1).lerp_(torch.ones((), device=device), holes.to(device))  # in place: it is large
+    answer = _call(trio, seen, holes.to(device))[0, :, :height, :width]
+    return np.ascontiguousarray(answer.add_(1).div_(2).permute(1, 2, 0).cpu().numpy())
 
 
 @torch.no_grad()
