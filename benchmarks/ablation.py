@@ -147,13 +147,13 @@ def table(scores: dict[Key, list[dict[str, float]]], about: str) -> Table:
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=300, help="of every run: the budget")
+    parser.add_argument("--steps", type=int, default=800, help="of every run: the budget")
     parser.add_argument("--seeds", type=int, default=3, choices=range(2, 11), metavar="2..10")
     parser.add_argument("--samples", type=int, default=128, help="pictures drawn from every run")
     parser.add_argument("--timesteps", type=int, default=100)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--patch", type=int, default=2, help="pixels of a side that become one place")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--held", type=int, default=64, help="held-out faces for the bits per dimension")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--pattern", default="faces-train-*.tar", help="training faces")
