@@ -10,7 +10,7 @@ from restauro.core.recipe import Published, Recipe, Want
 
 SMOOTH = Want(property="smooth-semantics", weight=0.8, knobs={"cutoff": 0.3})
 """The coarse third of the frequencies stays near the first stage: what is finer is the prior's to tell."""
-SEEN = Want(property="data-consistency", weight=0.75)
+SEEN = Want(property="data-consistency", weight=0.75, knobs={"survived": 0.3})
 """What the blur has left is mostly the photograph's own, where the first stage agrees with it: scratches must not come back."""
 ANEW = "euler-ancestral"
 """A sampler whose every step draws noise anew: it washes out what the first stage got wrong (docs/guidance.md)."""
