@@ -44,9 +44,9 @@ def test_models(run: Run) -> None:
     listed = run("models", "list").out
     assert "face-prior" in listed and "MB" in listed
     names = [one["name"] for one in run("models", "list", "--json").json]
-    shown = run("models", "show", names[0], "--json").json
-    assert shown["name"] == names[0] and Path(shown["path"]).exists()
-    assert "training data" in run("models", "show", names[0]).out
+    shown = run("models", "show", "face-prior", "--json").json
+    assert shown["name"] == "face-prior" and Path(shown["path"]).exists()
+    assert "training data" in run("models", "show", "face-prior").out
     done = run("models", "verify")
     assert done.code == 0 and done.out.count(": intact, SHA-256") == len(names)
     assert run("models", "show", "face-prio").code == 5

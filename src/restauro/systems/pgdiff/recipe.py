@@ -23,7 +23,12 @@ TASKS: dict[str, Recipe] = {
     "enhance": Recipe(
         task="enhance",
         start=0.5,
-        wants=(SMOOTH, SEEN, Want(property="perceptual", weight=0.05), Want(property="adversarial", weight=0.01)),
+        wants=(
+            SMOOTH,
+            Want(property="data-consistency", weight=0.75),  # hardly blurred: frequencies that need much undoing are noise
+            Want(property="perceptual", weight=0.05),
+            Want(property="adversarial", weight=0.01),
+        ),
         sampler=ANEW,
     ),
     "colorize": Recipe(task="colorize", start=0.2, wants=(Want(property="lightness"),), colorizer="colorizer"),
