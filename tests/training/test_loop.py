@@ -101,6 +101,9 @@ def test_a_run_can_begin_from_weights_at_hand(tmp_path: Path, monkeypatch: pytes
     run(tmp_path / "run", objective, how)
     assert all(torch.equal(value, known.state_dict()[key]) for key, value in seen[0].items())
     assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["pictures"] == 70 + 2 * how.batch
+    (store.imported_folder() / "mine.json").unlink()
+    assert len(run(tmp_path / "run", objective, changed(steps=3, begin="mine"), resume=True)) == 1  # they are needed no more
+    store.save(known.state_dict(), passport, store.imported_folder(), half=False)
     with pytest.raises(RecipeError, match="'mine' cannot be begun from: its network has another shape"):
         run(tmp_path / "other", Patches(3), how)
 

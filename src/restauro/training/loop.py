@@ -86,13 +86,14 @@ def _start(objective: Objective, data: Pictures, run: Run, out: Path, resume: bo
         network = objective.build(data).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     except ValueError as error:
         raise RecipeError(f"no such network: {error}") from None
-    seen = _begin(objective, network, run.begin) if run.begin else 0
+    again = checkpoint.exists(out)
+    seen = _begin(objective, network, run.begin) if run.begin and not again else 0
     state = State.new(network, players_of(objective, network), run)
     state.pictures = seen
     for module in (state.network, state.ema, state.ema2):
         if module is not None:
             _place(objective, module, device, dtype, run.compile and module is state.network)
-    if resume and checkpoint.exists(out):
+    if again:
         state.resume(out)
     if (words := in_words(device, ranks.world)) not in state.machines:
         state.machines.append(words)

@@ -27,7 +27,7 @@ def pictures(n: int = 5) -> Pictures:
 
 
 def objective(folder: Path, **knobs: Any) -> StudentObjective:
-    tiny = {"begin": "tiny-restorer", "first_stage": "tiny-restorer", "prior": "tiny-prior", "steps": 2, "targets": 6}
+    tiny = {"first_stage": "tiny-restorer", "prior": "tiny-prior", "steps": 2, "targets": 6}
     return StudentObjective(**{**tiny, "kept": str(folder), **knobs})
 
 

@@ -213,7 +213,7 @@ class RestorerObjective(Knobbed, frozen=True, kw_only=True):
         return pictures, torch.cat(damaged), torch.cat(masks)
 
     def learn(self, network: nn.Module, prepared: tuple[Tensor, ...], rng: np.random.Generator) -> Tensor:
-        """Four times the squared error, which keeps the balance with what an embedder sees of before."""
+        """Four times the squared error, about as large as the absolute one, and what an embedder sees."""
         pictures, damaged, masks = prepared
         answer = smooth_answer(network, damaged, masks)
         loss = 4 * (answer - pictures).square().mean()

@@ -46,9 +46,8 @@ class StudentObjective(Knobbed, frozen=True, kw_only=True):
     What is learnt from is made once and kept: a third of a second for each guided answer on one core, in the first step.
     """
 
-    begin: Annotated[str, Knob("restorer whose architecture and weights it begins with")] = "face-restorer"
     prior: Annotated[str, Knob("prior of the guided walk")] = "face-prior"
-    first_stage: Annotated[str, Knob("restorer that the guided walk starts from")] = "face-restorer"
+    first_stage: Annotated[str, Knob("restorer that the guided walk starts from, and the student as well")] = "face-restorer"
     steps: Annotated[int, Knob("calls of the guided walk", ge=1)] = 10
     targets: Annotated[int, Knob("guided answers it learns from", ge=1)] = 2000
     kept: Annotated[str, Knob("folder in which they are kept; empty: the user's cache")] = ""
@@ -59,11 +58,11 @@ class StudentObjective(Knobbed, frozen=True, kw_only=True):
     penalty: Annotated[float, Knob("weight of the critic's squared gradient at the guided answers", ge=0)] = 0.3
 
     def build(self, data: Pictures) -> nn.Module:
-        if find(self.begin)[0].prediction != "gated":
-            raise WeightsError(f"{self.begin!r} is no restorer of this project's own architecture, which a student has")
+        if find(self.first_stage)[0].prediction != "gated":
+            raise WeightsError(f"{self.first_stage!r} is no restorer of this project's own architecture, which a student has")
         if find(self.critic)[0].kind != "critic":
             raise WeightsError(f"{self.critic!r} is no critic")
-        student, critic = (copy.deepcopy(load(name)) for name in (self.begin, self.critic))
+        student, critic = (copy.deepcopy(load(name)) for name in (self.first_stage, self.critic))
         return Taught(student, critic).requires_grad_(True)
 
     def weights(self, data: Pictures) -> np.ndarray:
@@ -118,7 +117,7 @@ class StudentObjective(Knobbed, frozen=True, kw_only=True):
         return network.student
 
     def passport(self) -> dict[str, Any]:
-        begun, _ = find(self.begin)
+        begun, _ = find(self.first_stage)
         return {
             "what": "one call in place of restore's ten: answers to blurred, noisy, compressed faces as the guided walk does",
             "kind": "restorer",
