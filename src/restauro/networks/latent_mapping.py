@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from restauro.networks.partial_nonlocal import PartialNonLocal
 from restauro.networks.patch_attention import PatchAttention
-from restauro.networks.reflected import ReflectedBlock
+from restauro.networks.reflected import ReflectedBlock, instance_norm
 
 STEPS = 4
 """Convolutions from a latent's channels to the full width, and back."""
@@ -25,13 +25,18 @@ class LatentMapping(nn.Module):
     """(N, latent, h, w) to (N, latent, h, w), through `blocks` residual blocks.
 
     width: the widths are min(latent 2^i, width). dilation: of the residual blocks. bottleneck: channels of the VAE's latents
-    where they are reduced; 0: not.
+    where they are reduced; 0: not. norm: instance norms behind the convolutions, as published.
     """
 
-    def __init__(self, latent: int = 64, width: int = 512, blocks: int = 6, dilation: int = 1, bottleneck: int = 0):
+    def __init__(
+        self, latent: int = 64, width: int = 512, blocks: int = 6, dilation: int = 1, bottleneck: int = 0, norm: bool = True
+    ):
         super().__init__()
         self.model = nn.Sequential(
-            *_rise(latent, width), *_blocks(width, blocks, dilation), *_fall(latent, width), *_bottleneck(latent, bottleneck)
+            *_rise(latent, width, norm),
+            *_blocks(width, blocks, dilation, norm),
+            *_fall(latent, width, norm),
+            *_bottleneck(latent, bottleneck, norm),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,7 +47,7 @@ class LatentMapping(nn.Module):
 class ScratchMapping(nn.Module):
     """(N, latent, h, w) and the picture's mask to (N, latent, h, w); holes are filled by the partial non-local block.
 
-    inner, own, cosine, temperature, renormalise: of that block; so is `keys`, how many places it looks at.
+    inner, own, cosine, temperature, renormalise: of that block; norm: as in `LatentMapping`; so is `keys`, how many places it looks at.
     """
 
     def __init__(
@@ -56,11 +61,14 @@ class ScratchMapping(nn.Module):
         cosine: bool = False,
         temperature: float = 1.0,
         renormalise: bool = True,
+        norm: bool = True,
     ):
         super().__init__()
-        self.before_NL = nn.Sequential(*_rise(latent, width))
-        self.NL = PartialNonLocal(width, inner, own=own, cosine=cosine, temperature=temperature, renormalise=renormalise)
-        self.after_NL = nn.Sequential(*_blocks(width, blocks, dilation), *_fall(latent, width))
+        self.before_NL = nn.Sequential(*_rise(latent, width, norm))
+        self.NL = PartialNonLocal(
+            width, inner, own=own, cosine=cosine, temperature=temperature, renormalise=renormalise, norm=norm
+        )
+        self.after_NL = nn.Sequential(*_blocks(width, blocks, dilation, norm), *_fall(latent, width, norm))
 
     def forward(self, x: Tensor, mask: Tensor, sampled: bool = False, keys: int = 0) -> Tensor:
         out: Tensor = self.after_NL(self.NL(self.before_NL(x), mask, sampled, keys))
@@ -70,12 +78,12 @@ class ScratchMapping(nn.Module):
 class HighResMapping(nn.Module):
     """(N, latent, h, w) of any size and the picture's mask to (N, latent, h, w); holes get patches of 8, 4 and 2 places."""
 
-    def __init__(self, latent: int = 64, width: int = 512, dilation: int = 1):
+    def __init__(self, latent: int = 64, width: int = 512, dilation: int = 1, norm: bool = True):
         super().__init__()
-        self.before_NL = nn.Sequential(*_rise(latent, width), *_blocks(width, 2, dilation))
+        self.before_NL = nn.Sequential(*_rise(latent, width, norm), *_blocks(width, 2, dilation, norm))
         self.NL_scale_1, self.NL_scale_2, self.NL_scale_3 = (PatchAttention(width, patch) for patch in (8, 4, 2))
-        self.res_block_1, self.res_block_2 = (nn.Sequential(*_blocks(width, 2, dilation)) for _ in range(2))
-        self.after_NL = nn.Sequential(*_blocks(width, 2, dilation), *_fall(latent, width))
+        self.res_block_1, self.res_block_2 = (nn.Sequential(*_blocks(width, 2, dilation, norm)) for _ in range(2))
+        self.after_NL = nn.Sequential(*_blocks(width, 2, dilation, norm), *_fall(latent, width, norm))
 
     def forward(self, x: Tensor, mask: Tensor, sampled: bool = False) -> Tensor:
         x = self.res_block_1(self.NL_scale_1(self.before_NL(x), mask, sampled))
@@ -88,24 +96,24 @@ def _widths(latent: int, width: int) -> list[int]:
     return [latent, *(min(latent * 2**i, width) for i in range(1, STEPS)), width]
 
 
-def _conv(channels: int, out_channels: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels, out_channels, 3, padding=1), nn.InstanceNorm2d(out_channels), nn.ReLU(inplace=True)]
+def _conv(channels: int, out_channels: int, norm: bool) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out_channels, 3, padding=1), instance_norm(out_channels, norm), nn.ReLU(inplace=True)]
 
 
-def _rise(latent: int, width: int) -> list[nn.Module]:
+def _rise(latent: int, width: int, norm: bool) -> list[nn.Module]:
     widths = _widths(latent, width)
-    return [layer for one, other in pairwise(widths) for layer in _conv(one, other)]
+    return [layer for one, other in pairwise(widths) for layer in _conv(one, other, norm)]
 
 
-def _fall(latent: int, width: int) -> list[nn.Module]:
+def _fall(latent: int, width: int, norm: bool) -> list[nn.Module]:
     widths = _widths(latent, width)[::-1]
-    layers = [layer for one, other in pairwise(widths[:-1]) for layer in _conv(one, other)]
+    layers = [layer for one, other in pairwise(widths[:-1]) for layer in _conv(one, other, norm)]
     return [*layers, nn.Conv2d(widths[-2], latent, 3, padding=1)]
 
 
-def _bottleneck(latent: int, channels: int) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(latent), nn.ReLU(inplace=True), nn.Conv2d(latent, channels, 1)] if channels else []
+def _bottleneck(latent: int, channels: int, norm: bool) -> list[nn.Module]:
+    return [instance_norm(latent, norm), nn.ReLU(inplace=True), nn.Conv2d(latent, channels, 1)] if channels else []
 
 
-def _blocks(width: int, count: int, dilation: int) -> list[nn.Module]:
-    return [ReflectedBlock(width, dilation) for _ in range(count)]
+def _blocks(width: int, count: int, dilation: int, norm: bool) -> list[nn.Module]:
+    return [ReflectedBlock(width, dilation, norm) for _ in range(count)]

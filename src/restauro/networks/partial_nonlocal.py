@@ -69,7 +69,7 @@ class PartialNonLocal(nn.Module):
     """z = v x + (1 - v) R(W(attention(x))), v = `intact`, R three residual blocks.
 
     inner: channels that places are compared in; None: all. own: a hole may look at itself. cosine: by direction alone.
-    temperature: what similarities are divided by. renormalise: as in `masked_attention`.
+    temperature: what similarities are divided by. renormalise: as in `masked_attention`. norm: instance norms in R.
     """
 
     def __init__(
@@ -81,13 +81,14 @@ class PartialNonLocal(nn.Module):
         cosine: bool = False,
         temperature: float = 1.0,
         renormalise: bool = True,
+        norm: bool = True,
     ):
         super().__init__()
         inner = inner or channels
         self.own, self.cosine, self.temperature, self.renormalise = own, cosine, temperature, renormalise
         self.g, self.theta, self.phi = (nn.Conv2d(channels, inner, 1) for _ in range(3))
         self.W = nn.Conv2d(inner, channels, 1)
-        self.res_block = nn.Sequential(*(ReflectedBlock(channels) for _ in range(3)))
+        self.res_block = nn.Sequential(*(ReflectedBlock(channels, norm=norm) for _ in range(3)))
 
     def forward(self, x: Tensor, mask: Tensor, sampled: bool = False, keys: int = 0) -> Tensor:
         """x (N, channels, h, w); mask (N, 1, H, W) of the picture, 1 = hole. sampled: how `intact` reads the mask.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from restauro.networks.reflected import ReflectedBlock
+from restauro.networks.reflected import ReflectedBlock, instance_norm
 
 
 class PhotoVAE(nn.Module):
@@ -19,7 +19,7 @@ class PhotoVAE(nn.Module):
     (the authors' mc). strides: how often the size is halved. bare: how many of the first strides have no residual
     blocks; each later one has two. deep: the last stride has one residual block, where otherwise two follow it (the
     authors' spatio_size 32, and 64). kernel: of the strided convolutions, 3 or 4. bottleneck: channels of the latents
-    where they are reduced by a 1x1 convolution; 0: not. The sides of pictures should be multiples of 2^strides; what is over
+    where they are reduced by a 1x1 convolution; 0: not. norm: instance norms behind the convolutions, as published. The sides of pictures should be multiples of 2^strides; what is over
     is cut off.
 
     Raises ValueError for widths that do not meet: `latent` above width 2^strides.
@@ -34,6 +34,7 @@ class PhotoVAE(nn.Module):
         deep: bool = False,
         kernel: int = 4,
         bottleneck: int = 0,
+        norm: bool = True,
     ):
         super().__init__()
         if latent > width * 2**strides:
@@ -45,13 +46,13 @@ class PhotoVAE(nn.Module):
         if deep:
             blocks[-1], tail = 0, 1
 
-        down: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, widths[0], 7), *_norm(widths[0])]
+        down: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, widths[0], 7), *_norm(widths[0], norm)]
         up: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(widths[0], 3, 7), nn.Tanh()]
         for one, other, count in zip(widths[:-1], widths[1:], blocks, strict=True):
-            down += [nn.Conv2d(one, other, kernel, 2, 1), *_norm(other), *_blocks(other, count)]
+            down += [nn.Conv2d(one, other, kernel, 2, 1), *_norm(other, norm), *_blocks(other, count, norm)]
             enlarged = nn.ConvTranspose2d(other, one, kernel, 2, 1, output_padding=kernel % 2)
-            up = [*_blocks(other, count), enlarged, *_norm(one), *up]
-        down, up = [*down, *_blocks(latent, tail)], [*_blocks(latent, tail), *up]
+            up = [*_blocks(other, count, norm), enlarged, *_norm(one, norm), *up]
+        down, up = [*down, *_blocks(latent, tail, norm)], [*_blocks(latent, tail, norm), *up]
         if bottleneck:
             down, up = [*down, nn.Conv2d(latent, bottleneck, 1)], [nn.Conv2d(bottleneck, latent, 1), *up]
         self.encoder, self.decoder = nn.Sequential(*down), nn.Sequential(*up)
@@ -69,9 +70,9 @@ class PhotoVAE(nn.Module):
         return self.decode(latent if noise is None else latent + noise)
 
 
-def _norm(channels: int) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
+def _norm(channels: int, norm: bool) -> list[nn.Module]:
+    return [instance_norm(channels, norm), nn.ReLU(inplace=True)]
 
 
-def _blocks(channels: int, count: int) -> list[nn.Module]:
-    return [ReflectedBlock(channels) for _ in range(count)]
+def _blocks(channels: int, count: int, norm: bool) -> list[nn.Module]:
+    return [ReflectedBlock(channels, norm=norm) for _ in range(count)]

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
+from restauro.networks.reflected import ReflectedBlock
 from restauro.networks.vgg import VGG
 from restauro.systems.oldphotos.losses import MATCHING, PERCEPTION, Scales, feature_matching, lsgan, perception
 from restauro.training.data import Pictures
@@ -25,6 +26,7 @@ class Adversarial(Knobbed, frozen=True, kw_only=True):
     critic_width: Annotated[int, Knob("channels of the critics' first layers", ge=4)] = 32
     pixel: Annotated[float, Knob("weight of the distance of pixels; 0 as published", ge=0)] = 10.0
     features: Annotated[str, Knob("imported VGG of the perceptual loss; empty: none")] = ""
+    norm: Annotated[bool, Knob("instance norms, as published, which make it blind to how light a picture is")] = False
     raw: Annotated[bool, Knob("show it pictures in [-1, 1], as published, not normalised as it was trained")] = False
     faces: Annotated[float, Knob("share of faces among the pictures, where there are others", ge=0, le=1)] = 0.3
 
@@ -47,11 +49,17 @@ class Adversarial(Knobbed, frozen=True, kw_only=True):
         return found
 
 
-def published_start(network: nn.Module) -> None:
-    """Weights of convolutions N(0, 0.02), biases as torch has them; what is spectrally normalised stays as torch has it, too."""
+def start(network: nn.Module, norm: bool = True) -> None:
+    """Weights of convolutions N(0, 0.02) as published, biases as torch has them; without norms: as strong as what comes in.
+
+    What is spectrally normalised stays as torch has it.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02)
+            nn.init.normal_(module.weight, 0, 0.02) if norm else nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    for module in network.modules():
+        if isinstance(module, ReflectedBlock) and not norm:
+            module.conv_block[5].get_parameter("weight").data.mul_(0.1)  # else every sum with the input doubles the variance
 
 
 def here(network: nn.Module, *tensors: Tensor) -> tuple[Tensor, ...]:

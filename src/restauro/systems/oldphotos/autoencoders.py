@@ -14,7 +14,7 @@ from restauro.evaluation.alignment import pooled, unlikeness
 from restauro.evaluation.metrics import psnr
 from restauro.networks.multiscale_critic import MultiscaleCritic
 from restauro.networks.photo_vae import PhotoVAE
-from restauro.systems.oldphotos.adversarial import Adversarial, Turns, here, published_start
+from restauro.systems.oldphotos.adversarial import Adversarial, Turns, here, start
 from restauro.systems.oldphotos.collection import collection
 from restauro.systems.oldphotos.losses import adversary, kl, latent_sides, lsgan
 from restauro.systems.oldphotos.practice import Chain, Told, Widened, age, asked, holed, links
@@ -30,7 +30,10 @@ class Stage(nn.Module):
     def __init__(self, generator: PhotoVAE, critic: MultiscaleCritic, latent_critic: MultiscaleCritic | None = None):
         super().__init__()
         self.generator, self.critic, self.latent_critic = generator, critic, latent_critic
-        published_start(self)
+        start(generator, any(isinstance(layer, nn.InstanceNorm2d) for layer in generator.modules()))
+        for one in (critic, latent_critic):
+            if one is not None:
+                start(one)
 
 
 class CleanVae(Adversarial, frozen=True, kw_only=True):
@@ -46,7 +49,7 @@ class CleanVae(Adversarial, frozen=True, kw_only=True):
         links(self.chain)
 
     def arguments(self) -> dict[str, Any]:
-        return {"width": self.width, "latent": self.latent}
+        return {"width": self.width, "latent": self.latent, "norm": self.norm}
 
     def build(self, data: Pictures) -> Stage:
         return Stage(PhotoVAE(**self.arguments()), MultiscaleCritic(3, self.critic_width))

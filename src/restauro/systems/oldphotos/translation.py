@@ -15,7 +15,7 @@ from restauro.evaluation.metrics import psnr, ssim
 from restauro.networks.latent_mapping import HighResMapping, LatentMapping, ScratchMapping
 from restauro.networks.multiscale_critic import MultiscaleCritic
 from restauro.networks.photo_vae import PhotoVAE
-from restauro.systems.oldphotos.adversarial import LAYERS, Adversarial, Turns, here, published_start
+from restauro.systems.oldphotos.adversarial import LAYERS, Adversarial, Turns, here, start
 from restauro.systems.oldphotos.losses import LATENT, adversary
 from restauro.systems.oldphotos.practice import Aged, Chain, Told, Widened, age, links
 from restauro.training.data import Pictures
@@ -64,7 +64,7 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
         links(self.chain)
 
     def arguments(self) -> dict[str, Any]:
-        shape = {"latent": _vae(self.first).latent, "width": self.width}
+        shape = {"latent": _vae(self.first).latent, "width": self.width, "norm": self.norm}
         return shape if self.holes == "patches" else {**shape, "blocks": self.blocks}
 
     def build(self, data: Pictures) -> Stage:
@@ -74,8 +74,8 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
         kinds: dict[str, type[Mapping]] = {"plain": LatentMapping, "non-local": ScratchMapping, "patches": HighResMapping}
         mapping = kinds[self.holes](**self.arguments())
         critic = MultiscaleCritic(6, self.critic_width, LAYERS, spectral=self.spectral)
-        published_start(mapping)
-        published_start(critic)
+        start(mapping, self.norm)
+        start(critic)
         return Stage(mapping, first, second, critic)
 
     def players(self, network: Stage) -> dict[str, Player]:
