@@ -47,7 +47,8 @@ class LatentMapping(nn.Module):
 class ScratchMapping(nn.Module):
     """(N, latent, h, w) and the picture's mask to (N, latent, h, w); holes are filled by the partial non-local block.
 
-    inner, own, cosine, temperature, renormalise: of that block; norm: as in `LatentMapping`; so is `keys`, how many places it looks at.
+    inner, own, cosine, temperature, renormalise: of that block; norm: as in `LatentMapping`; so is `keys`, how many places it
+    looks at.
     """
 
     def __init__(

@@ -15,12 +15,12 @@ from restauro.networks.reflected import ReflectedBlock, instance_norm
 class PhotoVAE(nn.Module):
     """Encoder and decoder around latents whose variance is fixed to one: z = h + noise in training, z = h in use.
 
-    width: channels behind the first convolution, doubled with each stride up to `latent`. latent: channels of the latents
-    (the authors' mc). strides: how often the size is halved. bare: how many of the first strides have no residual
-    blocks; each later one has two. deep: the last stride has one residual block, where otherwise two follow it (the
-    authors' spatio_size 32, and 64). kernel: of the strided convolutions, 3 or 4. bottleneck: channels of the latents
-    where they are reduced by a 1x1 convolution; 0: not. norm: instance norms behind the convolutions, as published. The sides of pictures should be multiples of 2^strides; what is over
-    is cut off.
+    width: channels behind the first convolution, doubled with each stride up to `latent`. latent: channels of the latents (the
+    authors' mc). strides: how often the size is halved. bare: how many of the first strides have no residual blocks; each later
+    one has two. deep: the last stride has one residual block, where otherwise two follow it (the authors' spatio_size 32, and
+    64). kernel: of the strided convolutions, 3 or 4. bottleneck: channels of the latents where they are reduced by a 1x1
+    convolution; 0: not. norm: instance norms behind the convolutions, as published. The sides of pictures should be multiples
+    of 2^strides; what is over is cut off.
 
     Raises ValueError for widths that do not meet: `latent` above width 2^strides.
     """
