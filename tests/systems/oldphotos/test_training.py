@@ -140,7 +140,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
             objective(chain="rust")
 
 
-BOTH: dict[str, Any] = {"norm": True, "critic_width": 8, "pixel": 1.0, "features": "tiny-vgg", "raw": True}
+BOTH: dict[str, Any] = {"norm": True, "window": 16, "critic_width": 8, "pixel": 1.0, "features": "tiny-vgg", "raw": True}
 OTHER: dict[str, dict[str, Any]] = {
     "vae-1": {**BOTH, "width": 12, "latent": 12, "kl": 0.1, "chain": "grey", "told": 1.0, "widened": 6, "align": 2.0},
     "vae-2": {**BOTH, "width": 12, "latent": 12, "kl": 0.1, "chain": "old-photo"},
@@ -181,7 +181,12 @@ def told(objective: Any) -> float:
 def test_every_knob_is_alive(old: str, stage: str, knob: str) -> None:
     objective = stages(old)[stage]
     assert set(OTHER[stage]) | ELSEWHERE >= set(objective.__struct_fields__)
-    bases: dict[str, dict[str, Any]] = {"raw": {"features": "tiny-vgg"}, "widened": {"told": 1.0}, "sampled": {"told": 1.0}}
+    bases: dict[str, dict[str, Any]] = {
+        "raw": {"features": "tiny-vgg"},
+        "window": {"features": "tiny-vgg"},
+        "widened": {"told": 1.0},
+        "sampled": {"told": 1.0},
+    }
     basis = bases.get(knob, {"latent": 16} if (stage[:3], knob) == ("vae", "width") else {})
     if "chain" in objective.__struct_fields__:
         basis = {**basis, "chain": "old-portrait+scratches"}

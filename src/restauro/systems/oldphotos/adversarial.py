@@ -27,6 +27,9 @@ class Adversarial(Knobbed, frozen=True, kw_only=True):
     pixel: Annotated[float, Knob("weight of the distance of pixels; 0 as published", ge=0)] = 10.0
     features: Annotated[str, Knob("imported VGG of the perceptual loss; empty: none")] = ""
     norm: Annotated[bool, Knob("instance norms, as published, which make it blind to how light a picture is")] = False
+    window: Annotated[
+        int, Knob("side of the middle of a picture that it sees; 0: all, which takes most of the time", ge=0, unit="px")
+    ] = 0
     raw: Annotated[bool, Knob("show it pictures in [-1, 1], as published, not normalised as it was trained")] = False
     faces: Annotated[float, Knob("share of faces among the pictures, where there are others", ge=0, le=1)] = 0.3
 
@@ -45,8 +48,15 @@ class Adversarial(Knobbed, frozen=True, kw_only=True):
         if self.features:
             vgg = load(self.features, answer.device)
             assert isinstance(vgg, VGG)
-            found["perception"] = PERCEPTION * perception(answer, target, vgg if self.raw else vgg.maps)
+            seen = (middle(one, self.window or max(answer.shape[2:])) for one in (answer, target))
+            found["perception"] = PERCEPTION * perception(*seen, vgg if self.raw else vgg.maps)
         return found
+
+
+def middle(pictures: Tensor, side: int) -> Tensor:
+    """The middle of pictures, not larger than they are."""
+    top, left = (max(0, (whole - side) // 2) for whole in pictures.shape[2:])
+    return pictures[..., top : top + side, left : left + side]
 
 
 def start(network: nn.Module, norm: bool = True) -> None:
