@@ -48,8 +48,8 @@ class Adversarial(Knobbed, frozen=True, kw_only=True):
         if self.features:
             vgg = load(self.features, answer.device)
             assert isinstance(vgg, VGG)
-            seen = (middle(one, self.window or max(answer.shape[2:])) for one in (answer, target))
-            found["perception"] = PERCEPTION * perception(*seen, vgg if self.raw else vgg.maps)
+            answer, target = (middle(one, self.window or max(one.shape[2:])) for one in (answer, target))
+            found["perception"] = PERCEPTION * perception(answer, target, vgg if self.raw else vgg.maps)
         return found
 
 
