@@ -80,7 +80,7 @@ def train_vae(case: Case) -> None:
     shape = {"width": config["ndf"], "layers": config["n_layers_D"]}
     critics = [MultiscaleCritic(3, scales=config["num_D"], **shape), MultiscaleCritic(config["mc"], scales=1, **shape)]
     first = "featD_summary" in case
-    network = Stage(vae, critics[0], critics[1] if first else None)
+    network = Stage("instance", vae, critics[0], critics[1] if first else None)
     for module, prefix in zip((vae, *critics), config["prefixes"], strict=True):
         filled(module, prefix)
     knobs = {"width": config["ngf"], "latent": config["mc"], "critic_width": config["ndf"], "kl": config["kl"], "pixel": 0.0}

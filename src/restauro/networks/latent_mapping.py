@@ -13,9 +13,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from restauro.networks.norms import Norm, norm_layer
 from restauro.networks.partial_nonlocal import PartialNonLocal
 from restauro.networks.patch_attention import PatchAttention
-from restauro.networks.reflected import ReflectedBlock, instance_norm
+from restauro.networks.reflected import ReflectedBlock
 
 STEPS = 4
 """Convolutions from a latent's channels to the full width, and back."""
@@ -29,7 +30,7 @@ class LatentMapping(nn.Module):
     """
 
     def __init__(
-        self, latent: int = 64, width: int = 512, blocks: int = 6, dilation: int = 1, bottleneck: int = 0, norm: bool = True
+        self, latent: int = 64, width: int = 512, blocks: int = 6, dilation: int = 1, bottleneck: int = 0, norm: Norm = "instance"
     ):
         super().__init__()
         self.model = nn.Sequential(
@@ -62,7 +63,7 @@ class ScratchMapping(nn.Module):
         cosine: bool = False,
         temperature: float = 1.0,
         renormalise: bool = True,
-        norm: bool = True,
+        norm: Norm = "instance",
     ):
         super().__init__()
         self.before_NL = nn.Sequential(*_rise(latent, width, norm))
@@ -79,7 +80,7 @@ class ScratchMapping(nn.Module):
 class HighResMapping(nn.Module):
     """(N, latent, h, w) of any size and the picture's mask to (N, latent, h, w); holes get patches of 8, 4 and 2 places."""
 
-    def __init__(self, latent: int = 64, width: int = 512, dilation: int = 1, norm: bool = True):
+    def __init__(self, latent: int = 64, width: int = 512, dilation: int = 1, norm: Norm = "instance"):
         super().__init__()
         self.before_NL = nn.Sequential(*_rise(latent, width, norm), *_blocks(width, 2, dilation, norm))
         self.NL_scale_1, self.NL_scale_2, self.NL_scale_3 = (PatchAttention(width, patch) for patch in (8, 4, 2))
@@ -97,24 +98,24 @@ def _widths(latent: int, width: int) -> list[int]:
     return [latent, *(min(latent * 2**i, width) for i in range(1, STEPS)), width]
 
 
-def _conv(channels: int, out_channels: int, norm: bool) -> list[nn.Module]:
-    return [nn.Conv2d(channels, out_channels, 3, padding=1), instance_norm(out_channels, norm), nn.ReLU(inplace=True)]
+def _conv(channels: int, out_channels: int, norm: Norm) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out_channels, 3, padding=1), norm_layer(norm, out_channels), nn.ReLU(inplace=True)]
 
 
-def _rise(latent: int, width: int, norm: bool) -> list[nn.Module]:
+def _rise(latent: int, width: int, norm: Norm) -> list[nn.Module]:
     widths = _widths(latent, width)
     return [layer for one, other in pairwise(widths) for layer in _conv(one, other, norm)]
 
 
-def _fall(latent: int, width: int, norm: bool) -> list[nn.Module]:
+def _fall(latent: int, width: int, norm: Norm) -> list[nn.Module]:
     widths = _widths(latent, width)[::-1]
     layers = [layer for one, other in pairwise(widths[:-1]) for layer in _conv(one, other, norm)]
     return [*layers, nn.Conv2d(widths[-2], latent, 3, padding=1)]
 
 
-def _bottleneck(latent: int, channels: int, norm: bool) -> list[nn.Module]:
-    return [instance_norm(latent, norm), nn.ReLU(inplace=True), nn.Conv2d(latent, channels, 1)] if channels else []
+def _bottleneck(latent: int, channels: int, norm: Norm) -> list[nn.Module]:
+    return [norm_layer(norm, latent), nn.ReLU(inplace=True), nn.Conv2d(latent, channels, 1)] if channels else []
 
 
-def _blocks(width: int, count: int, dilation: int, norm: bool) -> list[nn.Module]:
+def _blocks(width: int, count: int, dilation: int, norm: Norm) -> list[nn.Module]:
     return [ReflectedBlock(width, dilation, norm) for _ in range(count)]

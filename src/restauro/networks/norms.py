@@ -25,7 +25,12 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 def norm_layer(kind: Norm, channels: int, statistics: Statistics = "training") -> nn.Module:
-    """The norm of a layer; instance norm learns nothing; "none" keeps its place among the layers."""
+    """The norm of a layer; instance norm learns nothing; "none" keeps its place among the layers.
+
+    Raises ValueError for the picture's statistics of another norm than batch norm, which alone has others.
+    """
+    if statistics == "picture" and kind != "batch":
+        raise ValueError(f"statistics of the picture are for batch norm, not for norm {kind!r}")
     if kind == "batch":
         layer = BatchNorm(channels)
         layer.statistics = statistics

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restauro.networks.norms import Norm
 from restauro.networks.reflected import ReflectedBlock
 
 PAIRS, ROWS = 2**26, 1024
@@ -81,7 +82,7 @@ class PartialNonLocal(nn.Module):
         cosine: bool = False,
         temperature: float = 1.0,
         renormalise: bool = True,
-        norm: bool = True,
+        norm: Norm = "instance",
     ):
         super().__init__()
         inner = inner or channels

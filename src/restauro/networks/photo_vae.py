@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from restauro.networks.reflected import ReflectedBlock, instance_norm
+from restauro.networks.norms import Norm, norm_layer
+from restauro.networks.reflected import ReflectedBlock
 
 
 class PhotoVAE(nn.Module):
@@ -34,7 +35,7 @@ class PhotoVAE(nn.Module):
         deep: bool = False,
         kernel: int = 4,
         bottleneck: int = 0,
-        norm: bool = True,
+        norm: Norm = "instance",
     ):
         super().__init__()
         if latent > width * 2**strides:
@@ -70,9 +71,9 @@ class PhotoVAE(nn.Module):
         return self.decode(latent if noise is None else latent + noise)
 
 
-def _norm(channels: int, norm: bool) -> list[nn.Module]:
-    return [instance_norm(channels, norm), nn.ReLU(inplace=True)]
+def _norm(channels: int, norm: Norm) -> list[nn.Module]:
+    return [norm_layer(norm, channels), nn.ReLU(inplace=True)]
 
 
-def _blocks(channels: int, count: int, norm: bool) -> list[nn.Module]:
+def _blocks(channels: int, count: int, norm: Norm) -> list[nn.Module]:
     return [ReflectedBlock(channels, norm=norm) for _ in range(count)]

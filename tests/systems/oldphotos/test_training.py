@@ -140,7 +140,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
             objective(chain="rust")
 
 
-BOTH: dict[str, Any] = {"norm": True, "window": 16, "critic_width": 8, "pixel": 1.0, "features": "tiny-vgg", "raw": True}
+BOTH: dict[str, Any] = {"norm": "instance", "window": 16, "critic_width": 8, "pixel": 1.0, "features": "tiny-vgg", "raw": True}
 OTHER: dict[str, dict[str, Any]] = {
     "vae-1": {**BOTH, "width": 12, "latent": 12, "kl": 0.1, "chain": "grey", "told": 1.0, "widened": 6, "align": 2.0},
     "vae-2": {**BOTH, "width": 12, "latent": 12, "kl": 0.1, "chain": "old-photo"},

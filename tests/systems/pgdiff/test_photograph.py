@@ -114,13 +114,13 @@ def test_detection_is_what_inspect_reports(portrait: np.ndarray) -> None:
 
 def test_in_an_enlarged_photograph_the_restored_face_is_enlarged_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """The prior works at its own size and SR3 above it: an aligned face of 100 px made twice as large is 200 px wide."""
-    asked, enlarged = [], photograph._larger
+    asked, enlarged = [], photograph.enlarge
 
     def heard(pixels: np.ndarray, factor: int, *rest: object) -> np.ndarray:
         asked.append((pixels.shape[0], factor))
         return enlarged(pixels, factor, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(photograph, "_larger", heard)
+    monkeypatch.setattr(photograph, "enlarge", heard)
     face = Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 100, 3), np.uint8))
     result = restauro.restore(face, aligned=True, upscale=2, steps=1)
     assert asked == [(100, 2), (128, 2)] and result.pixels.shape == (200, 200, 3)

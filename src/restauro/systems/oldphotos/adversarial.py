@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from restauro.core.knobs import Knob, Knobbed
+from restauro.networks.norms import Norm
 from restauro.networks.reflected import ReflectedBlock
 from restauro.networks.vgg import VGG
 from restauro.systems.oldphotos.losses import MATCHING, PERCEPTION, Scales, feature_matching, lsgan, perception
@@ -26,7 +27,7 @@ class Adversarial(Knobbed, frozen=True, kw_only=True):
     critic_width: Annotated[int, Knob("channels of the critics' first layers", ge=4)] = 32
     pixel: Annotated[float, Knob("weight of the distance of pixels; 0 as published", ge=0)] = 10.0
     features: Annotated[str, Knob("imported VGG of the perceptual loss; empty: none")] = ""
-    norm: Annotated[bool, Knob("instance norms, as published, which make it blind to how light a picture is")] = False
+    norm: Annotated[Norm, Knob("published: instance, which is blind to how light a picture is, and to its contrast")] = "none"
     window: Annotated[
         int, Knob("side of the middle of a picture that it sees; 0: all, which takes most of the time", ge=0, unit="px")
     ] = 0
@@ -59,16 +60,19 @@ def middle(pictures: Tensor, side: int) -> Tensor:
     return pictures[..., top : top + side, left : left + side]
 
 
-def start(network: nn.Module, norm: bool = True) -> None:
+def start(network: nn.Module, norm: Norm = "instance") -> None:
     """Weights of convolutions N(0, 0.02) as published, biases as torch has them; without norms: as strong as what comes in.
 
     What is spectrally normalised stays as torch has it.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02) if norm else nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if norm == "none":
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            else:
+                nn.init.normal_(module.weight, 0, 0.02)
     for module in network.modules():
-        if isinstance(module, ReflectedBlock) and not norm:
+        if isinstance(module, ReflectedBlock) and norm == "none":
             module.conv_block[5].get_parameter("weight").data.mul_(0.1)  # else every sum with the input doubles the variance
 
 

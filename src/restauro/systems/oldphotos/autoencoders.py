@@ -13,6 +13,7 @@ from restauro.core.knobs import Knob
 from restauro.evaluation.alignment import pooled, unlikeness
 from restauro.evaluation.metrics import psnr
 from restauro.networks.multiscale_critic import MultiscaleCritic
+from restauro.networks.norms import Norm
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.systems.oldphotos.adversarial import Adversarial, Turns, here, start
 from restauro.systems.oldphotos.collection import collection
@@ -27,13 +28,11 @@ SCORED = 64
 class Stage(nn.Module):
     """The networks of a stage: the VAE, its critic of pictures and, for VAE-1, one of latents."""
 
-    def __init__(self, generator: PhotoVAE, critic: MultiscaleCritic, latent_critic: MultiscaleCritic | None = None):
+    def __init__(self, norm: Norm, generator: PhotoVAE, critic: MultiscaleCritic, latent_critic: MultiscaleCritic | None = None):
         super().__init__()
         self.generator, self.critic, self.latent_critic = generator, critic, latent_critic
-        start(generator, any(isinstance(layer, nn.InstanceNorm2d) for layer in generator.modules()))
-        for one in (critic, latent_critic):
-            if one is not None:
-                start(one)
+        start(self)
+        start(generator, norm)
 
 
 class CleanVae(Adversarial, frozen=True, kw_only=True):
@@ -52,7 +51,7 @@ class CleanVae(Adversarial, frozen=True, kw_only=True):
         return {"width": self.width, "latent": self.latent, "norm": self.norm}
 
     def build(self, data: Pictures) -> Stage:
-        return Stage(PhotoVAE(**self.arguments()), MultiscaleCritic(3, self.critic_width))
+        return Stage(self.norm, PhotoVAE(**self.arguments()), MultiscaleCritic(3, self.critic_width))
 
     def players(self, network: Stage) -> dict[str, Player]:
         return {"generator": Player(network.generator), "critic": Player(network.critic)}
@@ -127,7 +126,7 @@ class OldVae(CleanVae, frozen=True, kw_only=True):
             raise RecipeError("old-photos-vae-1 needs real old photographs: --knob old=FOLDER")
         collection(self.old)  # once, before workers are forked
         generator, critic = PhotoVAE(**self.arguments()), MultiscaleCritic(3, self.critic_width)
-        return Stage(generator, critic, MultiscaleCritic(self.latent, self.critic_width, scales=1))
+        return Stage(self.norm, generator, critic, MultiscaleCritic(self.latent, self.critic_width, scales=1))
 
     def players(self, network: Stage) -> dict[str, Player]:
         assert network.latent_critic is not None

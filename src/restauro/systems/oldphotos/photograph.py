@@ -16,7 +16,7 @@ from restauro.core.recipe import Recipe, Whole
 from restauro.photo.colour import tone
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
-from restauro.systems._larger import larger
+from restauro.systems._enlarge import enlarge
 from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems._tasks import way
 from restauro.systems.oldphotos.recipe import weights_of
@@ -80,7 +80,7 @@ def _with_faces(
     for seed in seeds:
         own = msgspec.structs.replace(recipe, seed=seed)
         enlarged = (
-            larger(base.pixels, recipe.upscale, own, recipe.cleaning, device, listener) if recipe.upscale > 1 else base.pixels
+            enlarge(base.pixels, recipe.upscale, own, recipe.cleaning, device, listener) if recipe.upscale > 1 else base.pixels
         )
         yield Faces(enlarged, (), (), 0)
 

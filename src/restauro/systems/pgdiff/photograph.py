@@ -22,7 +22,7 @@ from restauro.photo.holes import check_mask, fill
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
 from restauro.restorers.colour import colorizer
-from restauro.systems._larger import larger as _larger
+from restauro.systems._enlarge import enlarge
 from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import Frame, Job, all_faces, observed, only_face, to_array, to_tensor
@@ -144,7 +144,7 @@ def _enlarge(
     """The whole photograph as the task "upscale" makes it larger: the prior's faces are put into that."""
     if recipe.upscale == 1:
         return pixels, mask
-    larger = _larger(pixels, recipe.upscale, recipe, recipe.cleaning, device, listener)
+    larger = enlarge(pixels, recipe.upscale, recipe, recipe.cleaning, device, listener)
     return larger, None if mask is None else resize(mask, *larger.shape[:2])
 
 
@@ -174,7 +174,7 @@ def _patch(job: Job, recipe: Recipe, plan: Plan, device: torch.device) -> Patch:
     factor = 4 if shrunk > 2 * WORTH else 2 if shrunk > WORTH else 1
     if recipe.upscale == 1 or recipe.faithful or factor == 1:
         return Patch(job.restored, _ground(job, plan), job.matrix, _strength(job, recipe))
-    larger = _larger(job.restored, factor, recipe, 0.0, device)
+    larger = enlarge(job.restored, factor, recipe, 0.0, device)
     matrix = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]) @ np.vstack((job.matrix, [0, 0, 1]))
     return Patch(larger, resample(plan.ground, matrix, larger.shape[1::-1], border="edge"), matrix, _strength(job, recipe))
 
