@@ -149,6 +149,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "first": "tiny-vae-2",
         "second": "tiny-vae-1",
         "holes": "plain",
+        "latents": 1.0,
         "width": 12,
         "blocks": 2,
         "spectral": False,

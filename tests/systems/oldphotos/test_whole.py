@@ -81,6 +81,18 @@ def test_strength_0_is_the_photograph_and_less_is_less() -> None:
     np.testing.assert_allclose(half, (pixels + all_of_it) / 2, atol=1e-6)
 
 
+def test_detail_is_what_the_first_vae_does_not_see_and_none_comes_back_near_holes() -> None:
+    trio, picture, mask = Trio.load(ALONE, CPU), torch.zeros(1, 3, 64, 96), torch.zeros(1, 1, 64, 96)
+    picture[:] = torch.from_numpy(photograph(64, 96)).permute(2, 0, 1) * 0.2 - 0.1
+    mask[..., 10] = 1
+    with torch.no_grad():
+        without, all_of_it = trio(picture, mask), trio(picture, mask, detail=1.0)
+        unseen = picture - trio.old.decode(trio.old.encode(picture))
+    far, near = slice(10 + 2 * engine.NEAR, None), slice(10 - engine.NEAR // 2, 10 + engine.NEAR // 2)
+    torch.testing.assert_close(all_of_it[..., far], (without + unseen).clamp(-1, 1)[..., far], atol=1e-5, rtol=0)
+    assert unseen[..., near].abs().max() > 0.1 and torch.equal(all_of_it[..., near], without[..., near])
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_defect_9_bands_make_what_the_undivided_picture_makes(monkeypatch: pytest.MonkeyPatch, deep: bool) -> None:
     """Tiles of their own statistics differ in tone; stitched ones showed seams."""
@@ -179,7 +191,15 @@ def test_all_knobs_act(tmp_path: Path) -> None:
     found = find_scratches(pixels, "scratch-detector", CPU)
     some, more = (float(1 - np.quantile(found, share)) for share in (0.99, 0.96))
     usual: dict[str, Any] = {"detector": "scratch-detector", "sensitivity": some}
-    changes = [stocked, {"detector": ""}, {"sensitivity": more}, {"grow": 3}, {"strength": 0.5}, {"only_scratches": True}]
+    changes = [
+        stocked,
+        {"detector": ""},
+        {"sensitivity": more},
+        {"grow": 3},
+        {"strength": 0.5},
+        {"detail": 0.1},
+        {"only_scratches": True},
+    ]
     first, *others = [restored(pixels, **(usual | one)) for one in ({}, *changes)]
     assert 0 < first.report.scratched < 0.5
     assert all((one.pixels != first.pixels).any() for one in others)

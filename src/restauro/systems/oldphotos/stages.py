@@ -46,7 +46,7 @@ def ours(
     shown = fill(pixels, mask * deep) if deep.any() else pixels
     if trio.fills and deep.any():
         said.append(f"{deep.mean():.1%} of the photograph are holes too large for the network: closed from their edges (Telea)")
-    out = restore(shown, mask * ~deep, trio, device)
+    out = restore(shown, mask * ~deep, trio, device, whole.detail)
     heard(Event("steps", 1, 1))
     if recipe.colour == "keep" and tone(pixels) != "colour":
         out = keep_tone(pixels, out)

@@ -52,6 +52,7 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
     ] = "non-local"
     width: Annotated[int, Knob("largest number of channels", ge=8)] = 64
     blocks: Annotated[int, Knob("residual blocks; patches: always six", ge=1)] = 3
+    latents: Annotated[float, Knob("weight of the distance between latents; published: 60", ge=0)] = LATENT
     spectral: Annotated[bool, Knob("spectral norm in the critic, as published where there are holes")] = True
     critic_rate: Annotated[float, Knob("the critic's learning rate over the mapping's; published without holes: 4", ge=0)] = 1.0
     sampled: Annotated[bool, Knob("masks are read as published, at 5 of 16 pixels")] = False
@@ -97,7 +98,7 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
         with torch.no_grad():
             wanted = network.second.encode(aged.target)
         fake = network.critic(torch.cat([aged.picture, answer], 1))
-        return {"latent": LATENT * (latent - wanted).abs().mean(), **self.judged(answer, aged.target, fake, real)}
+        return {"latent": self.latents * (latent - wanted).abs().mean(), **self.judged(answer, aged.target, fake, real)}
 
     def loss(self, network: Stage, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Tensor:
         """The mapping's."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.core.errors import WeightsError
@@ -31,6 +32,8 @@ HALO = 32
 KEYS = 2**17
 """Places of the latents, two megapixels of the picture, that holes are filled from; of more, a grid of so many: else the time
 grows with the square of the picture."""
+NEAR = 8
+"""Pixels: as far as white holes show in the latents around them."""
 LEAST = 32
 """Pixels a side, so that latents can be mirrored."""
 
@@ -55,14 +58,18 @@ class Trio(NamedTuple):
         """Whether the mapping is told of holes."""
         return not isinstance(self.mapping, LatentMapping)
 
-    def __call__(self, picture: Tensor, mask: Tensor) -> Tensor:
-        """(1, 3, H, W) in [-1, 1], holes white, and (1, 1, H, W), 1 = hole, to (1, 3, H, W); sides are multiples of the VAEs'."""
+    def __call__(self, picture: Tensor, mask: Tensor, detail: float = 0.0) -> Tensor:
+        """(1, 3, H, W) in [-1, 1], holes white, and (1, 1, H, W), 1 = hole, to (1, 3, H, W); sides are multiples of the VAEs'.
+
+        detail: how much comes back, away from holes, of what VAE-1 does not see in the photograph: the finest detail, and grain.
+        """
         latent = encoded(self.old, picture)
+        unseen = detail * away(mask) * (picture - decoded(self.old, latent)) if detail else torch.zeros(())
         if isinstance(self.mapping, ScratchMapping):
             latent = self.mapping(latent, mask, keys=KEYS)
         else:
             latent = self.mapping(latent, mask) if self.fills else self.mapping(latent)
-        return decoded(self.clean, latent).float().clamp_(-1, 1)
+        return decoded(self.clean, latent).float().add_(unseen).clamp_(-1, 1)
 
 
 def encoded(vae: PhotoVAE, picture: Tensor) -> Tensor:
@@ -85,12 +92,18 @@ def decoded(vae: PhotoVAE, latent: Tensor) -> Tensor:
     return banded(layers[split:], latent, _rows(latent.shape[3] * 4) // 4, HALO // 4)
 
 
+def away(mask: Tensor) -> Tensor:
+    """(1, 1, H, W), 1 = hole, to the same, 1 = so far from holes that VAE-1's view of them does not matter; softly."""
+    near = F.max_pool2d(mask, 2 * NEAR + 1, 1, NEAR)
+    return 1 - F.avg_pool2d(near, NEAR + 1, 1, NEAR // 2, count_include_pad=False)
+
+
 def _rows(width: int) -> int:
     """Of a band, in the picture: a multiple of every stride."""
     return max(1, PIECE // width // HALO) * HALO
 
 
-def restore(pixels: np.ndarray, mask: np.ndarray, trio: Trio, device: torch.device) -> np.ndarray:
+def restore(pixels: np.ndarray, mask: np.ndarray, trio: Trio, device: torch.device, detail: float = 0.0) -> np.ndarray:
     """(H, W, 3) in [0, 1] and (H, W), 1 = hole, to (H, W, 3) float32 in [0, 1], the same size."""
     height, width = pixels.shape[:2]
     multiple = int(trio.old.multiple)
@@ -98,17 +111,17 @@ def restore(pixels: np.ndarray, mask: np.ndarray, trio: Trio, device: torch.devi
     picture = torch.from_numpy(np.pad(pixels, [*sides, (0, 0)], mode="reflect")).permute(2, 0, 1)[None]
     holes = torch.from_numpy(np.pad(mask, sides, mode="reflect"))[None, None]
     seen = picture.to(device).mul_(2).sub_(1).lerp_(torch.ones((), device=device), holes.to(device))  # in place: it is large
-    answer = _call(trio, seen, holes.to(device))[0, :, :height, :width]
+    answer = _call(trio, seen, holes.to(device), detail)[0, :, :height, :width]
     return np.ascontiguousarray(answer.add_(1).div_(2).permute(1, 2, 0).cpu().numpy())
 
 
 @torch.no_grad()
-def _call(trio: Trio, picture: Tensor, mask: Tensor) -> Tensor:
+def _call(trio: Trio, picture: Tensor, mask: Tensor, detail: float) -> Tensor:
     with precision(picture.device):
-        answer = trio(picture, mask)
+        answer = trio(picture, mask, detail)
     if not torch.isfinite(answer).all():
         warnings.warn("low precision gave numbers that are not finite; computing in full precision", stacklevel=2)
-        answer = trio(picture, mask)
+        answer = trio(picture, mask, detail)
     if not torch.isfinite(answer).all():
         raise WeightsError("the networks of Old Photos answer with numbers that are not finite: their weights are unusable")
     return answer
