@@ -135,3 +135,17 @@ def test_a_picture_that_is_all_hole_is_answered(sampled: bool) -> None:
     assert answer.shape == x.shape and answer.isfinite().all()
     answer.square().mean().backward()
     assert all(one.grad is not None and one.grad.isfinite().all() for one in mapping.parameters())
+
+
+def test_without_norms_only_places_near_holes_are_asked_and_nothing_changes() -> None:
+    torch.manual_seed(0)
+    block = PartialNonLocal(6, norm="none").double().eval()
+    x, mask = torch.randn(1, 6, 24, 30, dtype=torch.double), torch.zeros(1, 1, 96, 120, dtype=torch.double)
+    mask[..., 40:44, 50:90] = 1
+    with torch.no_grad():
+        found = block(x, mask)
+        assert 0 < len(block.asked(intact(mask, (24, 30)))) < 24 * 30 / 2  # type: ignore[arg-type]
+        block.normed = True  # all are asked
+        torch.testing.assert_close(found, block(x, mask))
+        block.normed = False
+        assert torch.equal(block(x, torch.zeros_like(mask)), x)

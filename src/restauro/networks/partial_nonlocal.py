@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from restauro.networks.norms import Norm
 from restauro.networks.reflected import ReflectedBlock
 
+REACH = 6
+"""Places as far as three residual blocks see."""
 PAIRS, ROWS = 2**26, 1024
 """Pairs of places that are weighed at a time, 256 MB where they are written down; torch's fused attention writes none down, and
 takes long for few rows."""
@@ -86,6 +88,7 @@ class PartialNonLocal(nn.Module):
     ):
         super().__init__()
         inner = inner or channels
+        self.normed = norm != "none"
         self.own, self.cosine, self.temperature, self.renormalise = own, cosine, temperature, renormalise
         self.g, self.theta, self.phi = (nn.Conv2d(channels, inner, 1) for _ in range(3))
         self.W = nn.Conv2d(inner, channels, 1)
@@ -103,6 +106,18 @@ class PartialNonLocal(nn.Module):
         q, k, v = (layer(places).flatten(2).mT.contiguous() for layer, places in layers)
         if self.cosine:
             q, k = F.normalize(q, dim=2), F.normalize(k, dim=2)
-        answer = masked_attention(q / self.temperature, k, v, known.flatten(1), own=self.own, renormalise=self.renormalise)
+        asked = self.asked(valid)
+        answer = torch.zeros_like(q)
+        if not isinstance(asked, Tensor) or len(asked):
+            answer[:, asked] = masked_attention(
+                q[:, asked] / self.temperature, k, v, known.flatten(1), own=self.own, renormalise=self.renormalise
+            )
         filled = self.res_block(self.W(answer.mT.unflatten(2, x.shape[2:])))
         return valid * x + (1 - valid) * filled
+
+    def asked(self, valid: Tensor) -> Tensor | slice:
+        """The places that holes are filled from through R: all where R norms the whole, else those near any picture's holes."""
+        if self.own or self.normed:
+            return slice(None)
+        near = F.max_pool2d((1 - valid).amax(0, keepdim=True), 2 * REACH + 1, 1, REACH)
+        return near.flatten().nonzero()[:, 0]
