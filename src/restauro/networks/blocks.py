@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restauro.networks.transformer import TransformerBlock
+
 
 def timestep_embedding(timesteps: Tensor, width: int, sines_first: bool = False, shift: int = 0) -> Tensor:
     """(N,) timesteps, fractions allowed, to (N, width) float32: frequencies 10000^(-i / (width // 2 - shift)), i < width // 2.
@@ -149,11 +151,7 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int, heads: int, head_channels: int | None, new_order: bool, groups: int, eps: float = 1e-5):
         super().__init__()
-        if head_channels:
-            heads = channels // head_channels
-        if not heads or channels % heads or (head_channels and channels % head_channels):
-            raise ValueError(f"{channels} channels cannot be split into heads of {head_channels or channels / heads:g}")
-        self.heads, self.new_order = heads, new_order
+        self.heads, self.new_order = _heads(channels, heads, head_channels), new_order
         self.norm = Norm(channels, groups, eps)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = nn.Conv1d(channels, channels, 1)
@@ -171,10 +169,39 @@ class Attention(nn.Module):
         return x + h.transpose(1, 2).reshape(n, c, height, width)
 
 
-class Stage(nn.Sequential):
-    """Layers in a row; the residual blocks among them also get the embedding."""
+def _heads(channels: int, heads: int, head_channels: int | None) -> int:
+    if head_channels:
+        heads = channels // head_channels
+    if not heads or channels % heads or (head_channels and channels % head_channels):
+        raise ValueError(f"{channels} channels cannot be split into heads of {head_channels or channels / heads:g}")
+    return heads
 
-    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:  # type: ignore[override]
+
+class SpatialTransformer(nn.Module):
+    """A transformer block over all places of the picture, which also look at (N, tokens, context), plus the input."""
+
+    def __init__(self, channels: int, heads: int, head_channels: int | None, context: int, groups: int):
+        super().__init__()
+        self.norm = Norm(channels, groups, 1e-6)
+        self.proj_in = nn.Linear(channels, channels)
+        block = TransformerBlock(channels, _heads(channels, heads, head_channels), context)
+        self.transformer_blocks = nn.ModuleList([block])
+        self.proj_out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        assert context is not None, "this network needs a context"
+        places = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))
+        places = self.proj_out(self.transformer_blocks[0](places, context))
+        return x + places.transpose(1, 2).reshape(x.shape)
+
+
+class Stage(nn.Sequential):
+    """Layers in a row; the residual blocks among them also get the embedding, transformers the context."""
+
+    def forward(self, x: Tensor, embedding: Tensor | None, context: Tensor | None = None) -> Tensor:  # type: ignore[override]
         for layer in self:
-            x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
+            if isinstance(layer, ResBlock):
+                x = layer(x, embedding)
+            else:
+                x = layer(x, context) if isinstance(layer, SpatialTransformer) else layer(x)
         return x

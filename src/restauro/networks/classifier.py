@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.networks.blocks import Norm
@@ -23,9 +22,5 @@ class NoisyClassifier(UNet):
         self.out = nn.Sequential(Norm(width, groups), nn.SiLU(), *pool, nn.Linear(width, labels))
 
     def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:  # type: ignore[override]
-        embedding = self._embed(timesteps, None, None)
-        h = F.pixel_unshuffle(x, self.space_to_depth)
-        for stage in self.input_blocks:
-            h = stage(h, embedding)
-        logits: Tensor = self.out(self.middle_block(h, embedding))
+        logits: Tensor = self.out(self._encode(x, self._embed(timesteps, None, None))[0])
         return logits

@@ -1,8 +1,8 @@
 """The U-Net of the diffusion field: OpenAI's key layout, every published variant, with or without a time embedding.
 
-One class serves Ho et al.'s published models, improved/guided diffusion, the FFHQ priors of DifFace and PGDiff, and our own
-small priors and restorers. Structure after Ho et al. 2020 (arXiv 2006.11239), Nichol & Dhariwal 2021 (2102.09672) and
-Dhariwal & Nichol 2021 (2105.05233).
+One class serves Ho et al.'s published models, improved/guided diffusion, the FFHQ priors of DifFace and PGDiff, Stable
+Diffusion's of latents, and our own small priors and restorers. Structure after Ho et al. 2020 (arXiv 2006.11239), Nichol &
+Dhariwal 2021 (2102.09672), Dhariwal & Nichol 2021 (2105.05233) and Rombach et al. 2022 (2112.10752).
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restauro.networks.blocks import NORMS, Attention, Downsample, ResBlock, Stage, Upsample, timestep_embedding
+from restauro.networks.blocks import (
+    NORMS,
+    Attention,
+    Downsample,
+    ResBlock,
+    SpatialTransformer,
+    Stage,
+    Upsample,
+    timestep_embedding,
+)
 
 
 class UNet(nn.Module):
@@ -34,6 +43,8 @@ class UNet(nn.Module):
     sines_first, frequency_shift: of these sinusoids (`timestep_embedding`). eps: of the norms. padding: of the strided
     convolutions, both sides alike or TensorFlow's SAME. Ho et al. have True, 1, 1e-6 and "same" where OpenAI has the defaults.
     conditions: how many numbers describe a picture beside its class (EDM's augmentation, 2206.00364); zeros say nothing.
+    context: the width of the tokens, of a prompt for one, that attention looks at too: it is done by transformers then, where
+    qkv_order and eps do not apply; 0: there are none.
     """
 
     def __init__(
@@ -66,6 +77,7 @@ class UNet(nn.Module):
         frequency_shift: int = 0,
         eps: float = 1e-5,
         padding: Literal["both", "same"] = "both",
+        context: int = 0,
     ):
         super().__init__()
         levels = len(channel_mult)
@@ -88,7 +100,9 @@ class UNet(nn.Module):
         def res(channels: int, out: int, resample: Literal["up", "down"] | None = None) -> ResBlock:
             return ResBlock(channels, out, embedding, groups, dropout, scale_shift, resample, skip_scale, norm, eps)
 
-        def attend(channels: int, heads: int) -> Attention:
+        def attend(channels: int, heads: int) -> nn.Module:
+            if context:
+                return SpatialTransformer(channels, heads, num_head_channels, context, groups)
             return Attention(channels, heads, num_head_channels, new_attention_order, groups, eps)
 
         widths = [round(m * model_channels) for m in channel_mult]
@@ -112,6 +126,7 @@ class UNet(nn.Module):
         middle = [attend(width, num_heads)] if middle_attention else []
         self.middle_block = Stage(first, *middle, res(width, width))
 
+        self.skips = tuple(skips)
         self.output_blocks = nn.ModuleList()
         for level in reversed(range(levels)):
             for block in range(blocks[level] + 1):
@@ -132,29 +147,42 @@ class UNet(nn.Module):
     def _zero_last_layers(self) -> None:
         """Every block starts as the identity and the network as zero."""
         ends = [m.out_layers[-1] for m in self.modules() if isinstance(m, ResBlock)]
-        ends += [m.proj_out for m in self.modules() if isinstance(m, Attention)]
+        ends += [m.proj_out for m in self.modules() if isinstance(m, Attention | SpatialTransformer)]
         for module in [*ends, self.out[-1]]:
             for parameter in module.parameters():
                 nn.init.zeros_(parameter)
 
     def forward(
-        self, x: Tensor, timesteps: Tensor | None = None, classes: Tensor | None = None, conditions: Tensor | None = None
+        self,
+        x: Tensor,
+        timesteps: Tensor | None = None,
+        classes: Tensor | None = None,
+        conditions: Tensor | None = None,
+        context: Tensor | None = None,
+        control: Sequence[Tensor] = (),
     ) -> Tensor:
         """timesteps: (N,), integers or fractions, on the scale of the training schedule. classes: (N,) integers.
 
-        conditions: (N or 1, number of conditions); absent, they are zero.
+        conditions: (N or 1, number of conditions); absent, they are zero. context: (N, tokens, context). control: what is added
+        to what each input block gives to its output block and, as the last, to the middle (networks/ircontrolnet.py).
         """
         embedding = self._embed(timesteps, classes, conditions)
+        h, skips = self._encode(x, embedding, context)
+        if control:
+            h, skips = h + control[-1], [skip + more for skip, more in zip(skips, control[:-1], strict=True)]
+        for stage in self.output_blocks:
+            h = stage(torch.cat([h, skips.pop()], 1), embedding, context)
+        h = self.out(h)
+        return F.pixel_shuffle(h, self.space_to_depth) if self.space_to_depth > 1 else h
+
+    def _encode(self, x: Tensor, embedding: Tensor | None, context: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """What the middle says, and what each input block does."""
         h = F.pixel_unshuffle(x, self.space_to_depth) if self.space_to_depth > 1 else x
         skips = []
         for stage in self.input_blocks:
-            h = stage(h, embedding)
+            h = stage(h, embedding, context)
             skips.append(h)
-        h = self.middle_block(h, embedding)
-        for stage in self.output_blocks:
-            h = stage(torch.cat([h, skips.pop()], 1), embedding)
-        h = self.out(h)
-        return F.pixel_shuffle(h, self.space_to_depth) if self.space_to_depth > 1 else h
+        return self.middle_block(h, embedding, context), skips
 
     def _embed(self, timesteps: Tensor | None, classes: Tensor | None, conditions: Tensor | None) -> Tensor | None:
         if not hasattr(self, "time_embed"):
@@ -188,27 +216,32 @@ def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """The constructor arguments of `UNet` that made this state dict, read off its keys and shapes.
 
     Not in the shapes and therefore conventional, OpenAI's: heads of 64 channels, legacy order, 32 groups, padding, epsilon and
-    embedding; answers of 3 or, with a
-    learned variance, 6 channels (a last convolution of 3 s^2 or 6 s^2 channels means space_to_depth s). `KeyError` if
-    this is no U-Net.
+    embedding; answers of 3 or, with a learned variance, 6 channels (a last convolution of 3 s^2 or 6 s^2 channels means
+    space_to_depth s). `KeyError` if this is no U-Net.
     """
-    shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
-    first, last = shapes["input_blocks.0.0.weight"], shapes["out.2.weight"]
-    model_channels = shapes["time_embed.0.weight"][1] if "time_embed.0.weight" in shapes else first[0]
+    first, last = state_dict["input_blocks.0.0.weight"].shape, state_dict["out.2.weight"].shape
     s = next((s for s in (1, 2, 4, 8) if last[0] in (3 * s * s, 6 * s * s) and first[1] % (s * s) == 0), 1)
+    sides = {"in_channels": first[1] // (s * s), "out_channels": last[0] // (s * s), "space_to_depth": s}
+    return {**sides, **encoder_arguments(state_dict)}
 
+
+def encoder_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Those arguments that the time embedding, the input blocks and the middle block tell."""
+    shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
+    first = shapes["input_blocks.0.0.weight"][0]
+    model_channels = shapes["time_embed.0.weight"][1] if "time_embed.0.weight" in shapes else first
     levels, inside, learned = _levels(shapes)
     widths = [shapes[f"input_blocks.{level[0]}.0.out_layers.3.weight"][0] for level in levels]
     mult = [w // model_channels if w % model_channels == 0 else w / model_channels for w in widths]
     embedded = shapes.get("input_blocks.1.0.emb_layers.1.weight")
     classes = shapes.get("label_emb.weight")
+    tokens = [shape[1] for key, shape in shapes.items() if key.endswith(".attn2.to_k.weight")]
+    attends = "proj_in" if tokens else "qkv"
     return {
-        "in_channels": first[1] // (s * s),
-        "out_channels": last[0] // (s * s),
         "model_channels": model_channels,
         "channel_mult": mult,
         "num_res_blocks": [len(level) for level in levels],
-        "attention": [2**i for i, level in enumerate(levels) if f"input_blocks.{level[0]}.1.qkv.weight" in shapes],
+        "attention": [2**i for i, level in enumerate(levels) if f"input_blocks.{level[0]}.1.{attends}.weight" in shapes],
         "num_head_channels": 64,
         "scale_shift": embedded is None or embedded[0] == 2 * widths[0],
         "resblock_updown": inside,
@@ -216,8 +249,8 @@ def unet_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         "num_classes": classes[0] if classes else None,
         "conditions": shapes.get("condition_emb.weight", (0, 0))[1],
         "time_embedding": "time_embed.0.weight" in shapes,
-        "space_to_depth": s,
-        "middle_attention": "middle_block.1.qkv.weight" in shapes,
+        "middle_attention": f"middle_block.1.{attends}.weight" in shapes,
+        "context": tokens[0] if tokens else 0,
     }
 
 
