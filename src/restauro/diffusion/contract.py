@@ -79,6 +79,18 @@ class Observation:
         return self.picture if self.restored is None else self.restored
 
 
+class Codec(Protocol):
+    """What a latent prior sees in the place of pictures. Both ways are differentiable."""
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] to (N, c, H / f, W / f), of spread 1; the same answer every time."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Back to (N, 3, H, W)."""
+        ...
+
+
 class Property(Knobbed, frozen=True, kw_only=True):
     """Something measurable on a clean picture whose target can be had from the damaged one.
 
@@ -106,6 +118,10 @@ class Property(Knobbed, frozen=True, kw_only=True):
     def target_at(self, observed: Observation, target: Target, x: Tensor, t: float) -> Target:
         """Asked before each step with the noisy state `x` and the network's own timestep; most keep their target."""
         return target
+
+    def in_latents(self, target: Target, codec: Codec) -> Target | None:
+        """The target for latents, where the property means the same of them; None: it speaks of pictures."""
+        return None
 
     def distance(self, clean: Tensor, target: Target) -> Tensor:
         """(N,): a mean over the elements it speaks of, so that a weight means the same at every size."""

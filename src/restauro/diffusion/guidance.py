@@ -45,6 +45,7 @@ class CleanGuidance:
     """
 
     keeps_noise = True
+    spread = SPREAD
 
     def __init__(self, wanted: Sequence[Wanted], observed: Observation, schedule: NoiseSchedule):
         order = sorted(reversed(wanted), key=lambda one: (one.property.project is not None, one.weight))
@@ -61,20 +62,21 @@ class CleanGuidance:
                 uphill = -weight * prop.gradient(x, target)
                 clean, noise = clean + (1 - a) / a**0.5 * uphill, noise - spread * uphill
             elif prop.project is not None:
-                clean = clean.lerp(prop.project(clean, target), self._share(weight * _certain(prop, target, clean), a))
+                clean = clean.lerp(prop.project(clean, target), self.share(weight * certain(prop, target, clean), a))
             else:
-                clean = clean - _stride(prop, clean, target, weight * spread)
+                clean = clean - stride(prop.gradient(clean, target), prop.distance(clean, target), weight * spread)
         return replace(estimate, clean=clean, noise=noise)
 
-    def _share(self, weight: Tensor, a: float) -> Tensor:
+    def share(self, weight: Tensor, a: float) -> Tensor:
         """Of a projection at the step with this alpha-bar, so that the whole walk imposes `weight` of it."""
-        return 1 - (1 - weight.clamp(max=1)) ** float(_surviving(a) / _surviving(self.schedule.alphas_cumprod).sum())
+        here, all = (_surviving(one, self.spread) for one in (a, self.schedule.alphas_cumprod))
+        return 1 - (1 - weight.clamp(max=1)) ** float(here / all.sum())
 
     def impose(self, picture: Tensor) -> Tensor:
         """What can be met exactly, met by a picture that no walk has made."""
         for prop, weight, target in self.wanted:
             if prop.project is not None:
-                share = (weight * _certain(prop, target, picture)).clamp(max=1)
+                share = (weight * certain(prop, target, picture)).clamp(max=1)
                 picture = picture.lerp(prop.project(picture, target), share)
         return picture
 
@@ -82,22 +84,21 @@ class CleanGuidance:
         return move.x_next
 
 
-def _surviving(a: ArrayLike) -> np.ndarray:
+def _surviving(a: ArrayLike, spread: float) -> np.ndarray:
     a = np.asarray(a)
-    return a * SPREAD**2 / (a * SPREAD**2 + 1 - a)
+    return a * spread**2 / (a * spread**2 + 1 - a)
 
 
-def _certain(prop: Property, target: Target, clean: Tensor) -> Tensor:
+def certain(prop: Property, target: Target, clean: Tensor) -> Tensor:
     known = prop.certainty(target)
     return clean.new_ones(()) if known is None else known
 
 
-def _stride(prop: Property, clean: Tensor, target: Target, length: float) -> Tensor:
+def stride(gradient: Tensor, distance: Tensor, length: float) -> Tensor:
     """Along each picture's gradient g, root mean square `length`, but not beyond 2 distance / |g|^2 g.
 
     That is where a squared distance is 0 (Newton's step). Without the bound a weight above 1, or few steps, overshoot.
     """
-    gradient = prop.gradient(clean, target)
     norm = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    enough = 2 * prop.distance(clean, target)[:, None, None, None] / (clean[0].numel() * norm)
+    enough = 2 * distance[:, None, None, None] / (gradient[0].numel() * norm)
     return enough.clamp(0, length) * gradient / norm
