@@ -7,12 +7,17 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.networks.ircontrolnet import IRControlNet
+from restauro.networks.rrdb import OLD, RRDBNet, from_old_names
+from restauro.networks.scunet import SCUNet
+from restauro.networks.swinir import SwinIR
+from restauro.networks.text_tower import TextTower
 from restauro.networks.unet import UNet
-from tests.goldens.runner import Case, close, fill, handles
+from restauro.restorers.smooth import OnePass
+from tests.goldens.runner import Case, close, fill, formula_weights, handles
 
 Settings = Mapping[str, Any]
 Named = Callable[[str], Tensor]
@@ -107,8 +112,54 @@ def check_autoencoder(settings: Settings, read: Named) -> None:
     near(network.decode(read("z_scaled") / scale), read("decoded"))
 
 
+def check_text(settings: Settings, read: Named) -> None:
+    assert settings["clip"]["layer"] == "penultimate"
+    upstream = settings["clip"]["text_cfg"]
+    sizes = {"length": upstream["context_length"], "vocabulary": upstream["vocab_size"]}
+    network = nn.ModuleDict({"model": TextTower(upstream["width"], upstream["layers"] - 1, upstream["heads"], **sizes)})
+    near(fill(network)["model"](read("tokens")), read("out"))
+
+
+def check_swinir(settings: Settings, read: Named) -> None:
+    upstream = settings["swinir"]
+    (heads,) = set(upstream["num_heads"])
+    assert upstream["unshuffle"] and upstream["sf"] == upstream["unshuffle_scale"] and upstream["img_range"] == 1
+    assert (upstream["resi_connection"], upstream["upsampler"]) == ("1conv", "nearest+conv")
+    sizes = {"window": upstream["window_size"], "inner": upstream["mlp_ratio"], "unshuffle": upstream["sf"]}
+    network = fill(SwinIR(upstream["embed_dim"], upstream["depths"], heads, **sizes))
+    near(restored(network, read("in")), read("out"))
+
+
+def check_rrdb(settings: Settings, read: Named) -> None:
+    upstream = settings["bsrnet"]
+    assert (upstream["in_nc"], upstream["out_nc"]) == (3, 3)
+    sizes = {"mid_channels": upstream["nf"], "num_blocks": upstream["nb"], "growth_channels": upstream["gc"]}
+    network = RRDBNet(scale=upstream["sf"], **sizes)
+    theirs = {ours: theirs for theirs, ours in OLD.items()}
+    named = {".".join(theirs.get(part, part) for part in key.split(".")): w.shape for key, w in network.state_dict().items()}
+    weights = {key: torch.from_numpy(formula_weights(key, tuple(shape))) for key, shape in named.items()}
+    network.load_state_dict(from_old_names(weights))
+    near(network.eval()(read("in")), read("out"))
+
+
+def check_scunet(settings: Settings, read: Named) -> None:
+    upstream = settings["scunet"]
+    assert upstream["in_nc"] == 3
+    near(restored(fill(SCUNet(upstream["dim"], upstream["config"])), read("in")), read("out"))
+
+
+def restored(network: nn.Module, picture: Tensor) -> Tensor:
+    """As the product does, pictures in [-1, 1], padding by repetition."""
+    answer = OnePass(network, (0.0, 1.0), network.multiple)(2 * picture - 1)  # type: ignore[arg-type]
+    return (answer + 1) / 2
+
+
 CHECKS: dict[str, Callable[[Settings, Named], None]] = {
     "controlnet": check_control,
     "init_from_unet": check_begin,
     "vae": check_autoencoder,
+    "clip": check_text,
+    "swinir": check_swinir,
+    "bsrnet": check_rrdb,
+    "scunet": check_scunet,
 }

@@ -120,6 +120,15 @@ def rrdb_arguments(state_dict: Mapping[str, Tensor], prefix: str = "") -> dict[s
     return {"in_channels": out, "out_channels": out, "scale": scale, **_body(state_dict, prefix)}
 
 
+OLD = {"RRDB_trunk": "body", "trunk_conv": "conv_body", "upconv1": "conv_up1", "upconv2": "conv_up2", "HRconv": "conv_hr"}
+OLD |= {f"RDB{i}": f"rdb{i}" for i in (1, 2, 3)}
+
+
+def from_old_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of `RRDBNet` from one in ESRGAN's first key layout, which BSRGAN kept."""
+    return {".".join(OLD.get(part, part) for part in key.split(".")): value for key, value in state_dict.items()}
+
+
 def timed_restorer_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """The constructor arguments of `TimedRestorer` that made this state dict. `KeyError` if this is none."""
     return {"time_channels": state_dict["time_embed.2.weight"].shape[0], **_body(state_dict, "generator.")}

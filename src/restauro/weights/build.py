@@ -35,6 +35,11 @@ BUILDERS = {
     "scratch-detector": "restauro.networks.scratch_detector:ScratchDetector",
     "spade": "restauro.networks.spade:SpadeGenerator",
     "colorizer": "restauro.networks.colorizer:Colorizer",
+    "autoencoder-kl": "restauro.networks.autoencoder_kl:AutoencoderKL",
+    "ircontrolnet": "restauro.networks.ircontrolnet:IRControlNet",
+    "text-tower": "restauro.networks.text_tower:TextTower",
+    "swinir": "restauro.networks.swinir:SwinIR",
+    "scunet": "restauro.networks.scunet:SCUNet",
 }
 """Architecture in a passport -> module:class, imported when asked for."""
 
