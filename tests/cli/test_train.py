@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restauro.cli._knobs import value_of
 from tests.cli.conftest import Run
 
 SMALL = ["--batch", "2", "--knob", "width=32", "--knob", "mult=1,1", "--knob", "patch=16"]
@@ -136,3 +137,11 @@ def test_wrong_values(run: Run, pictures: Path, tmp_path: Path) -> None:
     assert run(*words, "--ema", "2").code == 2
     assert run(*words, "--stored", "64").code == 3
     assert run("train", "prior", "--data", tmp_path / "none", "--out", tmp_path / "run", "--steps", "1").code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("", ""), ("0.5", 0.5), ("true", True), ("1,1.5,2", [1, 1.5, 2]), ("old-photo", "old-photo"), ("a,b", "a,b")],
+)
+def test_what_is_meant_by_a_knob_on_the_command_line(text: str, value: object) -> None:
+    assert value_of(text) == value

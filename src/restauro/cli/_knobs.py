@@ -51,7 +51,7 @@ def given(args: argparse.Namespace, struct: type[msgspec.Struct]) -> dict[str, A
 
 def value_of(text: str) -> Any:
     """A plain value from `name=value` where the type is not known yet: number, true/false, list, or the text."""
-    for attempt in (text, f"[{text}]"):
+    for attempt in (text, f"[{text}]") if text else ():  # nothing is the empty text, not the empty list
         try:
             return msgspec.json.decode(attempt)
         except msgspec.DecodeError:

@@ -18,7 +18,8 @@ from restauro.photo.colour import LUMA
 from restauro.systems.oldphotos.practice import Chain, links
 from restauro.training.data import Pictures
 
-SCORED = 64
+SCORED, HELD = 48, 2
+"""Held-out pictures, and how many times they are enlarged before they are damaged."""
 TOLERANCE = 2
 """Pixels by which a found scratch may lie beside the true one."""
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -27,8 +28,8 @@ THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     """A U-Net on grey pictures: class-balanced cross-entropy and 10 x focal loss.
 
-    It practises on crops at their own size, where scratches are one pixel wide and more; magnified ones show the smooth
-    surroundings of large scans, undamaged ones what is none.
+    Marks grow with the picture, so it is enlarged before it is damaged, and cut into squares of its own size: large scans
+    have wide scratches in smooth surroundings. Undamaged ones show what is no scratch.
     """
 
     width: Annotated[int, Knob("channels at full size, doubled with each level", ge=4)] = 12
@@ -38,7 +39,7 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     gamma: Annotated[float, Knob("how little what is surely right counts in it", ge=0, le=10)] = 2.0
     chain: Chain = "old-photo"
     clean: Annotated[float, Knob("share of pictures without damage", ge=0, le=1)] = 0.15
-    magnified: Annotated[float, Knob("how many times pictures are enlarged at most before they are damaged", ge=1, le=8)] = 3.0
+    magnified: Annotated[int, Knob("how many times pictures are enlarged at most before they are damaged", ge=1, le=8)] = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +56,12 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
 
     def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Grey pictures (N, 1, S, S) and their masks, 1 = scratched."""
-        return self.scratched(torch.cat([magnify(one[None], self.magnified, rng) for one in pictures]), rng)
+        found: list[Tensor] = []
+        for picture in pictures.split(1):
+            if len(found) < len(pictures):
+                both = self.scratched(enlarged(picture, int(rng.integers(1, self.magnified + 1))), rng)
+                found += squares(torch.cat(both, 1), picture.shape[-1])
+        return torch.cat(found)[: len(pictures)].split(1, 1)
 
     def scratched(self, pictures: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         greys, masks = [], []
@@ -98,9 +104,9 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
         return sheets.expand(-1, 3, -1, -1)
 
     def _held(self, held: Pictures, most: int) -> tuple[Tensor, Tensor]:
-        """All of them damaged."""
+        """All of them damaged, as photographs of a usual size are."""
         always = msgspec.structs.replace(self, clean=0.0)
-        return always.scratched(held.batch(np.arange(min(most, len(held)))), np.random.default_rng(7))
+        return always.scratched(enlarged(held.batch(np.arange(min(most, len(held)))), HELD), np.random.default_rng(7))
 
     def shipped(self, network: nn.Module) -> nn.Module:
         return network
@@ -121,15 +127,13 @@ def grey(pictures: Tensor) -> Tensor:
     return (pictures * pictures.new_tensor(LUMA.tolist())[:, None, None]).sum(1, keepdim=True)
 
 
-def magnify(picture: Tensor, most: float, rng: np.random.Generator) -> Tensor:
-    """Half of the time a part of (1, 3, S, S), enlarged to its size."""
-    if most == 1 or rng.random() < 0.5:
-        return picture
-    side = picture.shape[-1]
-    part = max(8, round(side / float(rng.uniform(1, most))))
-    top, left = (int(rng.integers(side - part + 1)) for _ in range(2))
-    inside = picture[..., top : top + part, left : left + part]
-    return F.interpolate(inside, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
+def enlarged(picture: Tensor, times: int) -> Tensor:
+    return F.interpolate(picture, scale_factor=times, mode="bicubic", align_corners=False).clamp(-1, 1) if times > 1 else picture
+
+
+def squares(picture: Tensor, side: int) -> list[Tensor]:
+    """(1, C, n S, n S) cut into n^2 of (1, C, S, S)."""
+    return [square for row in picture.split(side, 2) for square in row.split(side, 3)]
 
 
 @torch.no_grad()
