@@ -8,10 +8,13 @@ import torch
 
 from restauro.diffusion.contract import Sampler, Unguided
 from restauro.diffusion.samplers.ddim import Ddim
+from restauro.diffusion.samplers.dpm_singlestep import DpmSinglestep
 from restauro.diffusion.samplers.dpmpp_2m import DpmPP2M
 from restauro.diffusion.samplers.dpmpp_2m_sde import DpmPP2MSde
+from restauro.diffusion.samplers.dpmpp_sde import DpmPPSde
 from restauro.diffusion.samplers.euler import Euler
 from restauro.diffusion.samplers.heun import Heun
+from restauro.diffusion.samplers.lms import Lms
 from restauro.diffusion.samplers.unipc import UniPC
 from restauro.diffusion.schedule import NoiseSchedule
 from tests.laboratory import GaussianDenoiser
@@ -44,6 +47,10 @@ def error(sampler: Sampler, steps: int, high: float = 20.0, low: float = 0.1) ->
         (DpmPP2M(ease="never", solver="heun"), 2),
         (DpmPP2M(ease="never", form="noise"), 2),
         (DpmPP2MSde(ease="never", eta=0), 2),
+        (DpmPPSde(eta=0), 2),
+        *((DpmSinglestep(order=p), p) for p in (2, 3)),
+        *((DpmSinglestep(order=p, form="noise"), p) for p in (2, 3)),
+        (Lms(order=2), 2),
         *((UniPC(ease="never", order=p, b="bh1"), p + 1) for p in (1, 2, 3)),
         *((UniPC(ease="never", order=p, form="noise"), p + 1) for p in (1, 2, 3)),
         *((UniPC(ease="never", order=p, correct=False), p) for p in (1, 2, 3)),

@@ -12,14 +12,17 @@ from torch import Tensor
 
 from restauro.diffusion.contract import Denoiser, Sampler, Unguided
 from restauro.diffusion.denoiser import NetworkDenoiser
+from restauro.diffusion.samplers.dpm_singlestep import DpmSinglestep
 from restauro.diffusion.samplers.dpmpp_2m import DpmPP2M
 from restauro.diffusion.samplers.dpmpp_2m_sde import DpmPP2MSde
+from restauro.diffusion.samplers.dpmpp_sde import DpmPPSde
 from restauro.diffusion.samplers.euler import Euler
 from restauro.diffusion.samplers.euler_ancestral import EulerAncestral
 from restauro.diffusion.samplers.heun import Heun
+from restauro.diffusion.samplers.lms import Lms
 from restauro.diffusion.schedule import NoiseSchedule
 from tests.goldens.runner import Case, close, exact, handles
-from tests.goldens.upstream import between, learned, no_noise, openai_unet, schedule, stored, toy, walked
+from tests.goldens.upstream import between, in_turn, learned, no_noise, openai_unet, schedule, stored, toy, walked
 from tests.laboratory import GaussianDenoiser
 
 
@@ -50,6 +53,12 @@ def _k_sampler(name: str, config: dict[str, Any]) -> Sampler:
             return Heun(look="middle", **churn)
         case "euler_ancestral":
             return EulerAncestral(**noisy)
+        case "dpmpp_2s_ancestral":
+            return DpmSinglestep(**noisy)
+        case "dpmpp_sde":
+            return DpmPPSde(**noisy)
+        case "lms4":
+            return Lms(order=4, ease="never")
         case "dpmpp_2m":
             return DpmPP2M()
         case "dpmpp_2m_sde" | "dpmpp_2m_sde_midpoint" | "dpmpp_2m_sde_heun":
@@ -65,7 +74,7 @@ K_GRIDS = {"karras": "karras", "exponential": "logsnr"}
 @handles("ddpm_sr3", "k_samplers_gaussian")
 def k_samplers_gaussian(case: Case) -> None:
     config = case.config
-    noise = stored(case.tensor("noise"), -1)
+    draws = case.tensor("noise")
     for grid, rule in K_GRIDS.items():
         # churn may rise above the start
         ours = between(config["sigma_min"], 2 * config["sigma_max"]).respace(f"{rule}:{config['n']}@{config['sigma_max']!r}")
@@ -79,6 +88,7 @@ def k_samplers_gaussian(case: Case) -> None:
                 sampler = _k_sampler(kind, config)
                 if name in config["calls"]:
                     exact(sampler.calls(config["n"]), config["calls"][name], f"{name}: calls")
+                noise = in_turn(draws, 2) if isinstance(sampler, DpmPPSde) else stored(draws, -1)
                 final = _final(denoiser, sampler, start, noise)
                 close(final, case[name], rel=1e-9, what=name)
 

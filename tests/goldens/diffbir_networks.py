@@ -17,6 +17,8 @@ from restauro.networks.swinir import SwinIR
 from restauro.networks.text_tower import TextTower
 from restauro.networks.unet import UNet
 from restauro.restorers.smooth import OnePass
+from restauro.restorers.strips import Strips
+from restauro.systems.diffbir import published_tiles
 from tests.goldens.runner import Case, close, fill, formula_weights, handles
 
 Settings = Mapping[str, Any]
@@ -112,6 +114,17 @@ def check_autoencoder(settings: Settings, read: Named) -> None:
     near(network.decode(read("z_scaled") / scale), read("decoded"))
 
 
+def check_tiles(settings: Settings, read: Named) -> None:
+    """In tiles as published, and in strips, which are the whole."""
+    network, picture, latents = autoencoder(settings), read("image").float(), read("z")
+    crop = ..., slice(184, 248), slice(60, 124)
+    near(published_tiles.encoded(network, picture, settings["enc_tile"]), read("enc_tiled"))
+    near(published_tiles.decoded(network, latents, settings["dec_tile"])[crop], read("dec_tiled_crop"))
+    with Strips(torch.device("cpu")):
+        near(network.encoder(picture), read("enc_full"))
+        near(network.decode(latents)[crop], read("dec_full_crop"))
+
+
 def check_text(settings: Settings, read: Named) -> None:
     assert settings["clip"]["layer"] == "penultimate"
     upstream = settings["clip"]["text_cfg"]
@@ -158,6 +171,7 @@ CHECKS: dict[str, Callable[[Settings, Named], None]] = {
     "controlnet": check_control,
     "init_from_unet": check_begin,
     "vae": check_autoencoder,
+    "vaetile": check_tiles,
     "clip": check_text,
     "swinir": check_swinir,
     "bsrnet": check_rrdb,

@@ -12,6 +12,7 @@ from restauro.photo.tiled import tiled
 from restauro.photo.tiles import bell, windows
 from restauro.photo.wavelets import low
 from restauro.systems.diffbir.colour_fix import colour_fixed
+from restauro.systems.diffbir.published_tiles import DECODER_PAD, ENCODER_PAD, boxes
 from restauro.systems.diffbir.sizes import at_least, enlarged, padded
 from tests.goldens.runner import Case, close, exact, handles
 
@@ -43,6 +44,8 @@ def tiles(case: Case) -> None:
             close(np.outer(bell(high, high / 2), bell(wide)) / (0.02 * np.pi), case[key], rel=1e-6, what=key)
         elif kind == "windows":
             exact([[one.top, one.bottom, one.left, one.right] for one in windows(*_numbers(name))], case[key], key)
+        elif kind == "vaetiles" and name.endswith("/in"):
+            autoencoder(case, name.removesuffix("/in"))
         elif kind == "fn" and name.startswith("tiled"):
             function(case, name)
         elif kind == "resize_short":
@@ -50,6 +53,16 @@ def tiles(case: Case) -> None:
     shrunk = case.tensor("resize_short_px/in")
     close(enlarged(shrunk, case["resize_short_px/out"].shape[2]), case["resize_short_px/out"], abs=1e-5)
     close(padded(case.tensor("pad/in"), 8, zeros=True), case["pad/out8"])
+
+
+def autoencoder(case: Case, name: str) -> None:
+    """Boxes of tiles, columns first: of a picture for the encoder, of latents for the decoder; the factor is 8."""
+    tile, height, width = _numbers(name)
+    encoder = name.startswith("enc")
+    found = boxes(height, width, tile, ENCODER_PAD if encoder else DECODER_PAD)
+    exact([[*one.columns, *one.rows] for one in found], case[f"vaetiles/{name}/in"], name)
+    kept = np.array([[*one.kept_columns, *one.kept_rows] for one in found])
+    exact(kept // 8 if encoder else kept * 8, case[f"vaetiles/{name}/out"], name)
 
 
 def function(case: Case, name: str) -> None:

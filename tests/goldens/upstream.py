@@ -78,6 +78,16 @@ def stored(noise: Tensor, first: int) -> Callable[..., Tensor]:
     return draw
 
 
+def in_turn(noise: Tensor, draws: int) -> Callable[..., Tensor]:
+    """Stored draws as a `Noise`, in the order of use: so many at every step."""
+
+    def draw(step: int, draw: int = 0) -> Tensor:
+        assert draw < draws, f"{draws} draws per step are stored"
+        return noise[draws * (step - 1) + draw]
+
+    return draw
+
+
 def no_noise(step: int, draw: int = 0) -> Tensor:
     raise AssertionError("this sampler draws nothing")
 

@@ -61,6 +61,21 @@ def test_it_draws_from_the_prior(name: str) -> None:
 
 
 @each
+def test_it_starts_from_noise_alone(name: str) -> None:
+    """On a schedule with zero terminal SNR, whose last sigma is infinite."""
+    denoiser, count = GaussianDenoiser.random(NoiseSchedule.named("sd-zero-snr").respace("trailing:100"), (3, 2, 2)), 1000
+    generator = torch.Generator().manual_seed(0)
+
+    def noise(step: int, draw: int = 0) -> Tensor:
+        return torch.randn(count, *denoiser.shape, dtype=torch.float64, generator=generator)
+
+    *_, last = SAMPLERS.get(name)().steps(denoiser, noise(0), Unguided(), noise)
+    found, spread = last.x.flatten(1), denoiser.covariance.diagonal().sqrt()
+    assert ((found.mean(0) - denoiser.mean.flatten()) / spread).abs().max() < 0.15
+    assert (found.std(0) / spread - 1).abs().max() < 0.25
+
+
+@each
 def test_what_is_imposed_on_every_clean_estimate_holds_at_the_end(name: str) -> None:
     picture = torch.full((2, *TEN.shape), 0.25, dtype=torch.float64)
     mask = torch.zeros(2, 1, *TEN.shape[1:], dtype=torch.float64)

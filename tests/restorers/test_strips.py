@@ -80,6 +80,10 @@ LAYERS: dict[str, nn.Module] = {
     "transposed, unpadded": nn.ConvTranspose2d(3, 4, 3, 3, 0, output_padding=2),
     "bilinear": nn.Upsample(scale_factor=2, mode="bilinear"),
     "learned statistics": nn.InstanceNorm2d(3, affine=True),
+    "groups of channels": nn.GroupNorm(3, 3),
+    "one group, learned nothing": nn.GroupNorm(1, 3, affine=False),
+    "zeros around": nn.ZeroPad2d((0, 1, 2, 3)),
+    "cut and zeros": nn.ZeroPad2d((-1, 0, 2, -3)),
     "kept statistics": nn.InstanceNorm2d(3, track_running_stats=True),
 }
 
@@ -106,6 +110,14 @@ def test_sums_and_layers_side_by_side() -> None:
     wanted = Both()(x)
     with Strips(torch.device("cpu")):
         assert torch.allclose(Both()(x), wanted, atol=1e-6)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_attention_sees_all_places() -> None:
+    q, k, v = (torch.randn(1, 200, 4, generator=torch.Generator().manual_seed(i)) for i in range(3))
+    wanted = nn.functional.scaled_dot_product_attention(q, k, v)
+    with Strips(torch.device("cpu")):
+        assert torch.allclose(nn.functional.scaled_dot_product_attention(q, k, v), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 50), (37, 41)])

@@ -103,18 +103,21 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from restauro.weights.importing import import_file
+    from restauro.weights.importing import import_all
 
-    passport = import_file(
+    passports = import_all(
         args.what,
         args.name,
         declared=build(Declared, given(args, Declared)),
         tell=lambda text: print(f"licence: {text}", file=sys.stderr),
     )
-    _, path = find(passport.name)
+    places = {passport.name: find(passport.name)[1] for passport in passports}
     if args.json:
-        print_json({**msgspec.to_builtins(passport), "path": path})
-    else:
+        told = [{**msgspec.to_builtins(passport), "path": places[passport.name]} for passport in passports]
+        print_json(told[0] if len(told) == 1 else told)
+        return 0
+    for passport in passports:
+        path = places[passport.name]
         print(f"imported {passport.name} ({passport.kind}): {passport.what}; {size_in_words(path.stat().st_size)} in {path}")
     return 0
 

@@ -68,6 +68,14 @@ def falling(alpha_bar: Callable[[float], float]) -> Callable[[int, float, float]
     return rule
 
 
+def zero_terminal(betas: Betas) -> Betas:
+    """The same schedule with sqrt(alpha-bar) shifted and stretched: as before at the first step, 0 at the last, so that nothing
+    of the picture is left where sampling starts from noise alone (Lin et al. 2024, algorithm 1)."""
+    level = np.sqrt(np.cumprod(1 - betas))
+    left = ((level - level[-1]) * level[0] / (level[0] - level[-1])) ** 2
+    return np.append(1 - left[0], 1 - left[1:] / left[:-1])
+
+
 def _cosine(u: float) -> float:
     return math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
 
@@ -91,6 +99,7 @@ KINDS: dict[str, Kind] = {
     "openai-linear": Kind(rescaled_linear),
     "sr3-linear": Kind(linear, 2000, 1e-6, 1e-2),
     "sd-scaled-linear": Kind(quadratic, 1000, 0.00085, 0.012),
+    "sd-zero-snr": Kind(lambda T, start, end: zero_terminal(quadratic(T, 0.00085, 0.012)), start=None, end=None),
     "ldm-sqrt-linear": Kind(linear),
     "ldm-sqrt": Kind(root),
     "sigmoid": Kind(sigmoid),

@@ -2,8 +2,8 @@
 
 vae = AutoencoderKL()                        # as in Stable Diffusion: latents of 4 channels at an eighth of the size
 mean, logvar = vae.encode(picture)           # (N, 3, H, W) in [-1, 1] to (N, latent, H / 8, W / 8) twice
-latent = SCALE * mean                        # what Stable Diffusion's prior knows: of about unit variance
-picture = vae.decode(latent / SCALE)         # to [-1, 1], unclamped
+latent = vae.scale * mean                    # what the prior knows: of about unit variance
+picture = vae.decode(latent / vae.scale)     # to [-1, 1], unclamped
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from restauro.networks.blocks import Norm, Upsample
 
-SCALE = 0.18215
 EPS = 1e-6
 
 
@@ -140,7 +139,7 @@ class AutoencoderKL(nn.Module):
     """Pictures whose sides are multiples of `multiple` to the normal distribution of their latents, and back.
 
     latent: channels of the latents. width: channels of the first level. channel_mult: those of each level over `width`; each
-    but the last halves the size.
+    but the last halves the size. scale: what makes the latents' variance about one, for those who use them.
     """
 
     def __init__(
@@ -150,8 +149,10 @@ class AutoencoderKL(nn.Module):
         channel_mult: Sequence[float] = (1, 2, 4, 4),
         num_res_blocks: int = 2,
         groups: int = 32,
+        scale: float = 0.18215,
     ):
         super().__init__()
+        self.scale = scale
         widths = [round(m * width) for m in channel_mult]
         self.latent, self.multiple = latent, 2 ** (len(widths) - 1)
         self.encoder = Encoder(3, latent, widths, num_res_blocks, groups)

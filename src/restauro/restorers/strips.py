@@ -68,6 +68,8 @@ class Strips(TorchFunctionMode):
             torch.conv2d: self.convolved,
             torch.conv_transpose2d: self.transposed,
             F.instance_norm: self.by_picture,
+            F.group_norm: self.by_groups,
+            F.scaled_dot_product_attention: self.attended,
             F.batch_norm: self.by_training,
             F.pad: self.padded,
             F.interpolate: self.repeated,
@@ -171,6 +173,22 @@ class Strips(TorchFunctionMode):
         """Instance norm: mean and deviation of the layer where it shows the picture."""
         if not use_input_stats or len(x) > 1:
             return F.instance_norm(x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+        mean, variance = self.statistics(x)
+        return self.scaled(x, mean, variance, weight, bias, eps)
+
+    def by_groups(
+        self, x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    ) -> Tensor:
+        """Group norm: from the statistics of the channels of a group."""
+        if x.ndim != 4 or len(x) > 1:
+            return F.group_norm(x, num_groups, weight, bias, eps)
+        means, variances = (one.view(num_groups, -1) for one in self.statistics(x))
+        mean = means.mean(1, keepdim=True)
+        variance = (variances + (means - mean).square()).mean(1, keepdim=True)
+        return self.scaled(x, mean.expand_as(means).flatten(), variance.expand_as(means).flatten(), weight, bias, eps)
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each channel of (1, C, H, W) where it shows the picture, (C,) in double precision."""
         bottom, right = (math.ceil(share * side - 1e-9) for share, side in zip(self.seen, x.shape[2:], strict=True))
         shown = x[:, :, :bottom, :right]
         count, mean, variance = bottom * right, torch.zeros(()), torch.zeros(())
@@ -179,7 +197,15 @@ class Strips(TorchFunctionMode):
         for top, end in self.strips(shown):
             away = self.rows(shown, top, end).double() - mean[:, None, None]
             variance = variance.to(self.device) + away.square().sum((0, 2, 3)) / count
-        return self.scaled(x, mean, variance, weight, bias, eps)
+        return mean, variance
+
+    def attended(self, query: Tensor, key: Tensor, value: Tensor, *others: Any, **more: Any) -> Tensor:
+        """Of some queries at a time: they do not know of each other."""
+        if others or more:
+            return F.scaled_dot_product_attention(query, key, value, *others, **more)
+        key, value = key.to(self.device), value.to(self.device)
+        many = max(64, STRIP // (4 * key.shape[-2]))
+        return torch.cat([F.scaled_dot_product_attention(some.to(self.device), key, value) for some in query.split(many, -2)], -2)
 
     def by_training(
         self,
@@ -207,15 +233,21 @@ class Strips(TorchFunctionMode):
         return out
 
     def padded(self, x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-        """Rows of a mirrored border are rows of the layer; the columns are torch's own."""
-        if mode != "reflect" or len(pad) != 4 or len(x) > 1 or max(pad[2:]) >= x.shape[2]:
+        """Rows of a mirrored border are rows of the layer, rows of a constant one are none; the columns are torch's own."""
+        known = mode == "reflect" or (mode == "constant" and not value)
+        if not known or len(pad) != 4 or len(x) > 1 or (mode == "reflect" and max(pad[2:]) >= x.shape[2]):
             return F.pad(x, pad, mode, value)
         left, right, above, below = pad
-        place = np.pad(np.arange(x.shape[2]), (above, below), mode="reflect")
+        place = np.arange(-above, x.shape[2] + below)
+        if mode == "reflect":
+            place = np.pad(np.arange(x.shape[2]), (above, below), mode="reflect")
         out = self.new(x.shape[1], len(place), x.shape[3] + left + right)
         for top, bottom in self.strips(out):
             wanted = torch.from_numpy(place[top:bottom])
-            out[:, :, top:bottom] = F.pad(x[:, :, wanted.to(x.device)].to(self.device), (left, right, 0, 0), mode)
+            beyond = (wanted < 0) | (wanted >= x.shape[2])
+            seen = x[:, :, wanted.clamp(0, x.shape[2] - 1).to(x.device)].to(self.device)
+            seen[:, :, beyond.to(self.device)] = 0
+            out[:, :, top:bottom] = F.pad(seen, (left, right, 0, 0), mode)
         return out
 
     def repeated(self, x: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", **more: Any) -> Tensor:

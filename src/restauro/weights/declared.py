@@ -13,7 +13,7 @@ from restauro.weights.passports import Passport
 
 Schedule = Literal[
     "ho-linear", "ho-quad", "ho-warmup10", "ho-warmup50", "ho-const", "ho-jsd", "openai-linear", "sr3-linear",
-    "sd-scaled-linear", "ldm-sqrt-linear", "ldm-sqrt", "sigmoid", "cosine", "sqrt-as-alpha-bar",
+    "sd-scaled-linear", "sd-zero-snr", "ldm-sqrt-linear", "ldm-sqrt", "sigmoid", "cosine", "sqrt-as-alpha-bar",
 ]  # fmt: skip
 Variance = Literal["fixed_small", "fixed_small_clipped", "fixed_large", "learned", "learned_range"]
 
@@ -49,12 +49,21 @@ class Declared(Knobbed, frozen=True, kw_only=True):
     ) = None
     values: Annotated[Literal["0..1", "-1..1"], Knob("restorer: black and white as it was trained")] | None = None
     domain: Annotated[Literal["old", "clean"], Knob("VAE of Old Photos: of damaged or of clean pictures")] | None = None
+    version: Annotated[Literal["v1", "v2", "v2.1"], Knob("DiffBIR: the release, whose files have the same names")] | None = None
+
+    def of(self, passport: Passport) -> Declared:
+        """Only what means something for such weights."""
+        return msgspec.structs.replace(self, **dict.fromkeys(set(self.__struct_fields__) - _apt(passport)))
+
+    def beside(self, passport: Passport) -> Declared:
+        """Only what means nothing for such weights."""
+        return msgspec.structs.replace(self, **dict.fromkeys(_apt(passport)))
 
     def apply(self, passport: Passport) -> Passport:
         """The passport with these facts. `RecipeError` for one that means nothing for such weights."""
         told = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
         for name in told:
-            if name not in (*OF.get(passport.kind, ()), *OF.get(passport.architecture, ())):
+            if name not in _apt(passport):
                 option = f"--{name.replace('_', '-')}"
                 raise RecipeError(f"{option} means nothing here: the file holds {passport.what} ({passport.kind})")
         if {"head_channels", "heads"} <= told.keys():
@@ -63,7 +72,10 @@ class Declared(Knobbed, frozen=True, kw_only=True):
             raise RecipeError("--decoder-heads needs --heads: heads are given by number or by their channels")
         if "level" in told and not passport.told:
             raise RecipeError("--level means nothing here: this network is told the timestep, not the level of the noise")
-        same = ("prediction", "variance", "schedule", "size", "face_template", "domain")
+        if "version" in told:
+            prediction, schedule = RELEASES[told["version"]]
+            told = {"prediction": prediction, "schedule": schedule, **told}
+        same = ("version", "prediction", "variance", "schedule", "size", "face_template", "domain")
         facts: dict[str, Any] = {name: told[name] for name in same if name in told}
         if facts.get("face_template") == "none":
             facts["face_template"] = ""
@@ -79,6 +91,13 @@ class Declared(Knobbed, frozen=True, kw_only=True):
 
 NOTHING = Declared()
 
+RELEASES: Mapping[str, tuple[str, str]] = {
+    "v1": ("eps", "sd-scaled-linear"),
+    "v2": ("eps", "sd-scaled-linear"),
+    "v2.1": ("v", "sd-zero-snr"),
+}
+"""What DiffBIR's second stage predicts, and on which schedule."""
+
 UNET = ("head_channels", "heads", "decoder_heads", "qkv_order", "embedding", "padding", "epsilon", "groups")
 PRIOR = ("prediction", "variance", "schedule", "timesteps", "rescaled", "clip", "size", "face_template")
 OF: Mapping[str, tuple[str, ...]] = {
@@ -88,6 +107,8 @@ OF: Mapping[str, tuple[str, ...]] = {
     "translator": ("statistics",),
     "prior": PRIOR,
     "conditional-prior": PRIOR,
+    "latent-prior": ("version", "head_channels", "heads", "prediction", "schedule", "timesteps", "size"),
+    "latent-control": ("version", "head_channels", "heads"),
     "super-resolver": PRIOR,
     "sr3-unet": ("groups", "level"),
     "restorer": ("face_template",),
@@ -97,6 +118,10 @@ OF: Mapping[str, tuple[str, ...]] = {
     "spade": ("size",),
 }
 """Kind or architecture -> what may be declared."""
+
+
+def _apt(passport: Passport) -> set[str]:
+    return {*OF.get(passport.kind, ()), *OF.get(passport.architecture, ())}
 
 
 SAME = {"groups": "groups", "statistics": "statistics", "padding": "padding", "epsilon": "eps"}

@@ -35,14 +35,26 @@ def import_file(
 
     Tensors keep their precision. declared: what names and shapes do not tell. `tell` gets the licence note. Importing the
     same file again changes nothing, unless something else is declared. Raises `WeightsError` if the file is damaged or of
-    no known kind, or if the name is taken by other weights.
+    no known kind, or if the name is taken by other weights. Of a file that holds several networks the answer is the first.
     """
+    return import_all(path, name, declared=declared, tell=tell)[0]
+
+
+def import_all(
+    path: str | Path,
+    name: str | None = None,
+    *,
+    declared: Declared = NOTHING,
+    tell: Callable[[str], None] = print,
+) -> list[Passport]:
+    """As `import_file`; the passports of all networks in the file. Where these are several, `name` gets a word for each."""
     path = Path(path)
     onnx = path.suffix.lower() == ".onnx"
-    passport = (_import_detector if onnx else _import_tensors)(path, name, declared)
-    if passport.licence:
-        tell(f"{passport.name}: {passport.licence}")
-    return passport
+    passports = [_import_detector(path, name, declared)] if onnx else _import_tensors(path, name, declared)
+    for passport in passports:
+        if passport.licence:
+            tell(f"{passport.name}: {passport.licence}")
+    return passports
 
 
 def named(word: str) -> str:
@@ -62,28 +74,31 @@ def named(word: str) -> str:
     return import_file(path, re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:100] or None, tell=lambda _: None).name
 
 
-def _import_tensors(path: Path, name: str | None, declared: Declared) -> Passport:
+def _import_tensors(path: Path, name: str | None, declared: Declared) -> list[Passport]:
     from restauro.weights.loading import read_state_dict
 
     file, said = opened(path)
-    state_dict = read_state_dict(file)
-    passport, tensors = _whose(path, state_dict, declared, said)
-    sick = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
-    if sick:
-        raise WeightsError(f"{path}: {len(sick)} tensors hold values that are not finite ({sick[0]}): the file is damaged")
-    passport = _signed(passport, file, name)
-    return _already_here(passport) or save(tensors, passport, imported_folder(), half=False)
+    networks = _whose(path, read_state_dict(file), declared, said)
+    for _, tensors in networks.values():
+        sick = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+        if sick:
+            raise WeightsError(f"{path}: {len(sick)} tensors hold values that are not finite ({sick[0]}): the file is damaged")
+    passports = []
+    for word, (passport, tensors) in networks.items():
+        passport = _signed(passport, file, f"{name}-{word}" if name and word else name)
+        passports.append(_already_here(passport) or save(tensors, passport, imported_folder(), half=False))
+    return passports
 
 
 def _whose(
     path: Path, state_dict: Mapping[str, Tensor], declared: Declared, said: Mapping[str, Any]
-) -> tuple[Passport, Mapping[str, Tensor]]:
-    """One of our own architectures or, failing that, one that spandrel knows."""
+) -> Mapping[str, tuple[Passport, Mapping[str, Tensor]]]:
+    """One of our own architectures or several or, failing that, one that spandrel knows."""
     from restauro.weights.foreign import foreign_passport
-    from restauro.weights.recognise import Unrecognised, recognise
+    from restauro.weights.recognise import Unrecognised, recognise_all
 
     try:
-        return recognise(state_dict, declared, said, f"{path.absolute().parent.name}/{path.name}")
+        return recognise_all(state_dict, declared, said, f"{path.absolute().parent.name}/{path.name}")
     except Unrecognised as error:
         own = error
     except WeightsError as error:
@@ -95,7 +110,7 @@ def _whose(
         passport, more = None, str(error)
     if passport is None:
         raise Unrecognised(f"{path}: {own} ({more})", own.nearest, own.found, own.missing)
-    return declared.apply(passport), state_dict
+    return {"": (declared.apply(passport), state_dict)}
 
 
 def _signed(passport: Passport, path: Path, name: str | None) -> Passport:

@@ -50,6 +50,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     range: tuple[float, float] = (-1.0, 1.0)
     size: int = 0
     """Side of the training pictures in pixels; 0: any size."""
+    version: str = ""
+    """Of DiffBIR's release whose second stage it is for: files of v1, v2 and v2.1 are alike."""
     domain: str = ""
     """An autoencoder's: whether it was trained on old (damaged) or on clean pictures."""
     face_template: str = ""

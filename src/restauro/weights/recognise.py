@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor
@@ -30,7 +31,7 @@ class Layout:
     shapes; it may raise KeyError or ValueError where they contradict each other, or return None for "not mine after all".
     take: where the checkpoint holds more than this network, the beginnings of its tensors' names. network: the tensors of the
     network itself, by its own names, where the checkpoint has others. configured: the passport with what config files say.
-    placed: with what the names of the file and its folder say.
+    placed: with what the names of the file and its folder say. wanting: its facts that must be known by then, or be declared.
     """
 
     what: str
@@ -40,6 +41,7 @@ class Layout:
     network: Callable[[StateDict], dict[str, Tensor]] = dict
     configured: Callable[[Passport, Configs], Passport] | None = None
     placed: Callable[[Passport, str], Passport] | None = None
+    wanting: tuple[str, ...] = ()
 
     def found(self, state_dict: StateDict) -> list[str]:
         return [key for key in self.telling if key in state_dict]
@@ -58,26 +60,56 @@ class Unrecognised(WeightsError):
 
 def layouts() -> Iterator[Layout]:
     """Every system's `LAYOUTS`, in the order of the systems' names."""
+    for module in _checkpoints():
+        yield from module.LAYOUTS
+
+
+def beginnings() -> dict[str, str]:
+    """Every system's `PARTS`: what the names of a network begin with in files that hold several -> a word for that network."""
+    return {begin: word for module in _checkpoints() for begin, word in getattr(module, "PARTS", {}).items()}
+
+
+def _checkpoints() -> Iterator[ModuleType]:
     for system in SYSTEMS:
         place = f"{SYSTEMS.package}.{system.replace('-', '_')}"
         if importlib.util.find_spec(place) and importlib.util.find_spec(f"{place}.checkpoints"):
-            yield from importlib.import_module(f"{place}.checkpoints").LAYOUTS
+            yield importlib.import_module(f"{place}.checkpoints")
+
+
+def recognise_all(
+    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS, place: str = ""
+) -> dict[str, tuple[Passport, dict[str, Tensor]]]:
+    """As `recognise`, of each network in a file that holds several, by the word for it; of one that is alone, by ""."""
+    parts = {
+        word: {key.removeprefix(begin): value for key, value in state_dict.items() if key.startswith(begin)}
+        for begin, word in beginnings().items()
+    }
+    parts = {word: part for word, part in parts.items() if part}
+    if not parts:
+        return {"": recognise(state_dict, declared, said, place)}
+    found = {word: recognise(part, declared, said, place, alone=False) for word, part in parts.items()}
+    for passport, _ in found.values():
+        declared = declared.beside(passport)
+    declared.apply(passport)  # refuses what means nothing for any of them
+    return found
 
 
 def recognise(
-    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS, place: str = ""
+    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS, place: str = "", alone: bool = True
 ) -> tuple[Passport, dict[str, Tensor]]:
     """What a state dict is (a passport without SHA-256 and with a suggested name), and those of its tensors that belong.
 
     Only names and shapes are read; what config files and `place` (the names of the file and its folder) say wins over what is
     assumed, and what is declared over both. Every tensor of the architecture must be there: `Unrecognised` otherwise, or if no
-    layout fits.
+    layout fits. alone: what is declared must be meant for this network; otherwise it may be for another of the same file.
     """
     if not state_dict:
         raise Unrecognised("there are no tensors to recognise")
     known = list(layouts())
     for layout in known:
-        if len(layout.found(state_dict)) == len(layout.telling) and (answer := _read(layout, state_dict, declared, said, place)):
+        if len(layout.found(state_dict)) == len(layout.telling) and (
+            answer := _read(layout, state_dict, declared, said, place, alone)
+        ):
             return answer
     nearest = max(known, key=lambda layout: len(layout.found(state_dict)) / len(layout.telling), default=None)
     found = nearest.found(state_dict) if nearest else []
@@ -94,7 +126,7 @@ def recognise(
 
 
 def _read(
-    layout: Layout, state_dict: StateDict, declared: Declared, said: Configs, place: str
+    layout: Layout, state_dict: StateDict, declared: Declared, said: Configs, place: str, alone: bool
 ) -> tuple[Passport, dict[str, Tensor]] | None:
     """The layout's answer, None if it declines; `Unrecognised` if its network and the tensors do not fit each other."""
     tensors = layout.tensors(state_dict)
@@ -109,7 +141,10 @@ def _read(
         passport = layout.configured(passport, said)
     if place and layout.placed is not None:
         passport = layout.placed(passport, place)
-    passport, tensors = declared.apply(passport), layout.network(tensors)
+    passport, tensors = (declared if alone else declared.of(passport)).apply(passport), layout.network(tensors)
+    if unknown := [f"--{name}" for name in layout.wanting if not getattr(passport, name)]:
+        said_by = "neither its tensors nor the name of its file tell all about it"
+        raise WeightsError(f"this is {layout.what}; {said_by}: say {' and '.join(unknown)}")
     if problem := misfits(skeleton(passport), tensors):
         raise Unrecognised(f"this looks like {layout.what}, but {problem}", layout.what, layout.telling)
     return passport, tensors

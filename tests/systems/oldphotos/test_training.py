@@ -158,7 +158,17 @@ OTHER: dict[str, dict[str, Any]] = {
         "told": 0.0,
         "widened": 6,
     },
-    "detector": {"width": 8, "depth": 1, "convs": 2, "focal": 1.0, "gamma": 0.5, "chain": "grey", "clean": 1.0, "magnified": 1},
+    "detector": {
+        "width": 8,
+        "depth": 1,
+        "convs": 2,
+        "focal": 1.0,
+        "gamma": 0.5,
+        "chain": "grey",
+        "clean": 1.0,
+        "magnified": 1.0,
+        "together": 1,
+    },
 }
 ELSEWHERE = {"faces", "critic_rate", "old"}
 """Knobs that other tests are about."""

@@ -11,6 +11,7 @@ from restauro.core.knobs import Knob
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Estimate, Guidance, Sampler, Step
 from restauro.diffusion.denoiser import fixed_small
+from restauro.diffusion.samplers._ancestral import down_and_up
 from restauro.diffusion.walk import Draw, Proposal, walk
 
 
@@ -28,10 +29,10 @@ class EulerAncestral(Sampler, frozen=True, kw_only=True):
 
         def propose(estimate: Estimate, x: Tensor, t: int, draw: Draw) -> Proposal:
             sigma, below = float(schedule.sigma(t)), float(schedule.sigma(t - 1)) if t else 0.0
-            up = min(below, self.eta * below * (1 - (below / sigma) ** 2) ** 0.5)
+            down, up = down_and_up(sigma, below, self.eta)
             d = schedule.noise_from_clean(x, t, estimate.clean)
             scale = float(schedule.alphas_cumprod_prev[t]) ** 0.5
-            mean = scale * (estimate.clean + (below**2 - up**2) ** 0.5 * d)
+            mean = scale * (estimate.clean + down * d)
             return Proposal(mean, fixed_small(schedule, x, t), mean + scale * up * draw() if up else mean)
 
         return walk(denoiser, start, guidance, noise, propose)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Annotated, Literal
 
 from torch import Tensor
@@ -18,8 +19,8 @@ from restauro.diffusion.walk import Draw, Proposal, guided, walk
 class Heun(Churned, frozen=True, kw_only=True):
     """y' = y + (sigma' - sigma) (d + d_2) / 2, d = (y - D) / sigma the noise, d_2 that of Euler's y'; y = x / sqrt(a).
 
-    The step to sigma 0 is Euler's. Look "middle": y' = y + (sigma' - sigma) d_2, d_2 taken at sqrt(sigma sigma'), as
-    DPM-Solver-2 (Lu et al. 2022).
+    Steps from pure noise and to sigma 0 are Euler's. Look "middle": y' = y + (sigma' - sigma) d_2, d_2 taken at
+    sqrt(sigma sigma'), as DPM-Solver-2 (Lu et al. 2022).
     """
 
     look: Annotated[Literal["end", "middle"], Knob("where in a step the second call looks")] = "end"
@@ -36,8 +37,8 @@ class Heun(Churned, frozen=True, kw_only=True):
 
             at = self.raised(schedule, t)
             d = schedule.noise_from_clean(x, at, estimate.clean)
-            if t:
-                sigma, below = float(schedule.sigma(at)), float(schedule.sigma(t - 1))
+            if t and isfinite(sigma := float(schedule.sigma(at))):
+                below = float(schedule.sigma(t - 1))
                 second = t - 1 if self.look == "end" else float(schedule.t_of_sigma((sigma * below) ** 0.5))
                 said, there = guided(denoiser, guidance, towards(second, d), second)
                 turn = schedule.noise_from_clean(there, second, said.clean) - d

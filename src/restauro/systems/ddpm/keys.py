@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from restauro.systems._diffusers import ENDS, RESNET, places
+
 StateDict = Mapping[str, Tensor]
 
-RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
-}
 ATTENTION = {"group_norm": "norm", "to_q": "qkv", "to_k": "qkv", "to_v": "qkv", "to_out.0": "proj_out"}
-ENDS = {
-    "conv_in": "input_blocks.0.0",
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "class_embedding": "label_emb",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-}
 QKV = (".to_q", ".to_k", ".to_v")
 OLD = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """The names of attention's layers in the published files, which today's diffusers reads as well."""
@@ -58,33 +44,12 @@ def modules(blocks: Sequence[int], attended: Collection[int], middle: bool = Tru
     middle: attention between the two halves. Of the names some do not exist in a network, as those of shortcuts.
     """
     found = dict(ENDS)
-    for theirs, ours in _places(blocks, attended, middle):
+    for theirs, ours in places(blocks, attended, middle):
         parts = ATTENTION if ".attentions." in theirs else RESNET
         if "samplers" in theirs:
             parts = {**RESNET, "conv": "op" if "down" in theirs else "conv"}
         found |= {f"{theirs}.{name}": f"{ours}.{part}" for name, part in parts.items()}
     return found
-
-
-def _places(blocks: Sequence[int], attended: Collection[int], middle: bool) -> Iterator[tuple[str, str]]:
-    index = 0
-    for level, count in enumerate(blocks):
-        for block in range(count):
-            index += 1
-            yield f"down_blocks.{level}.resnets.{block}", f"input_blocks.{index}.0"
-            yield f"down_blocks.{level}.attentions.{block}", f"input_blocks.{index}.1"
-        index += 1
-        yield f"down_blocks.{level}.downsamplers.0", f"input_blocks.{index}.0"
-    yield "mid_block.resnets.0", "middle_block.0"
-    yield "mid_block.attentions.0", "middle_block.1"
-    yield "mid_block.resnets.1", f"middle_block.{2 if middle else 1}"
-    index = -1
-    for up, level in enumerate(reversed(range(len(blocks)))):
-        for block in range(blocks[level] + 1):
-            index += 1
-            yield f"up_blocks.{up}.resnets.{block}", f"output_blocks.{index}.0"
-            yield f"up_blocks.{up}.attentions.{block}", f"output_blocks.{index}.1"
-        yield f"up_blocks.{up}.upsamplers.0", f"output_blocks.{index}.{2 if level in attended else 1}"
 
 
 def from_diffusers(theirs: StateDict) -> dict[str, Tensor]:

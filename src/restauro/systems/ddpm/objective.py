@@ -64,15 +64,16 @@ class DdpmObjective(Knobbed, frozen=True, kw_only=True, dict=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         learned = self.variance.startswith("learned")
-        if self.schedule == "ho-jsd" and self.predicts == "eps":
-            raise RecipeError("ho-jsd ends in noise alone, from which no eps tells the picture: predict clean, v or mean")
+        if not self.process.alphas_cumprod[-1] and self.predicts == "eps":
+            raise RecipeError(
+                f"{self.schedule} ends in noise alone, from which no eps tells the picture: predict clean, v or mean"
+            )
         if self.minimises == "rescaled_mse" and not learned:
             raise RecipeError("rescaled_mse weighs the loss of a learned variance: choose one, or mse")
         if self.minimises.endswith("kl") and (self.weighting != "none" or self.levels is not None):
             raise RecipeError("the bound weighs the noise levels itself: no weighting and no levels with kl")
         if self.levels is not None and self.drawn != "uniform":
             raise RecipeError("noise levels are drawn either normally (levels) or by second-moments")
-        _ = self.process  # an unknown schedule is refused here
 
     @cached_property
     def process(self) -> NoiseSchedule:

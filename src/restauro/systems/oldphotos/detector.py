@@ -18,8 +18,8 @@ from restauro.photo.colour import LUMA
 from restauro.systems.oldphotos.practice import Chain, links
 from restauro.training.data import Pictures
 
-SCORED, HELD = 48, 2
-"""Held-out pictures, and how many times they are enlarged before they are damaged."""
+SCORED, HELD = 64, 2
+"""Held-out pictures, and how many a side are damaged as one."""
 TOLERANCE = 2
 """Pixels by which a found scratch may lie beside the true one."""
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -28,8 +28,8 @@ THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     """A U-Net on grey pictures: class-balanced cross-entropy and 10 x focal loss.
 
-    Marks grow with the picture, so it is enlarged before it is damaged, and cut into squares of its own size: large scans
-    have wide scratches in smooth surroundings. Undamaged ones show what is no scratch.
+    Marks grow with the picture, so squares are laid together to larger ones before they are damaged, and taken apart again.
+    Magnified ones show the smooth surroundings of large scans, undamaged ones what is no scratch.
     """
 
     width: Annotated[int, Knob("channels at full size, doubled with each level", ge=4)] = 12
@@ -39,7 +39,8 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     gamma: Annotated[float, Knob("how little what is surely right counts in it", ge=0, le=10)] = 2.0
     chain: Chain = "old-photo"
     clean: Annotated[float, Knob("share of pictures without damage", ge=0, le=1)] = 0.15
-    magnified: Annotated[int, Knob("how many times pictures are enlarged at most before they are damaged", ge=1, le=8)] = 3
+    magnified: Annotated[float, Knob("how many times half of the pictures are enlarged at most", ge=1, le=8)] = 3.0
+    together: Annotated[int, Knob("so many squares a side are damaged as one picture, as far as a batch allows", ge=1, le=8)] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,12 +57,10 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
 
     def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Grey pictures (N, 1, S, S) and their masks, 1 = scratched."""
-        found: list[Tensor] = []
-        for picture in pictures.split(1):
-            if len(found) < len(pictures):
-                both = self.scratched(enlarged(picture, int(rng.integers(1, self.magnified + 1))), rng)
-                found += squares(torch.cat(both, 1), picture.shape[-1])
-        return torch.cat(found)[: len(pictures)].split(1, 1)
+        shown = torch.cat([magnify(one, self.magnified, rng) for one in pictures.split(1)])
+        count = min(self.together, int(len(shown) ** 0.5)) if rng.random() < 0.75 else 1
+        found = [squares(torch.cat(self.scratched(laid(part, count), rng), 1), count) for part in shown.split(count**2)]
+        return torch.cat(found).split(1, 1)
 
     def scratched(self, pictures: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         greys, masks = [], []
@@ -104,9 +103,11 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
         return sheets.expand(-1, 3, -1, -1)
 
     def _held(self, held: Pictures, most: int) -> tuple[Tensor, Tensor]:
-        """All of them damaged, as photographs of a usual size are."""
+        """All of them damaged."""
         always = msgspec.structs.replace(self, clean=0.0)
-        return always.scratched(enlarged(held.batch(np.arange(min(most, len(held)))), HELD), np.random.default_rng(7))
+        pictures, rng = held.batch(np.arange(min(most, len(held)))), np.random.default_rng(7)
+        both = [torch.cat(always.scratched(laid(part, HELD), rng), 1) for part in pictures.split(HELD**2)]
+        return torch.cat([squares(one, HELD) for one in both]).split(1, 1)
 
     def shipped(self, network: nn.Module) -> nn.Module:
         return network
@@ -127,13 +128,29 @@ def grey(pictures: Tensor) -> Tensor:
     return (pictures * pictures.new_tensor(LUMA.tolist())[:, None, None]).sum(1, keepdim=True)
 
 
-def enlarged(picture: Tensor, times: int) -> Tensor:
-    return F.interpolate(picture, scale_factor=times, mode="bicubic", align_corners=False).clamp(-1, 1) if times > 1 else picture
+def magnify(picture: Tensor, most: float, rng: np.random.Generator) -> Tensor:
+    """Half of the time a part of (1, 3, S, S), enlarged to its size."""
+    if most == 1 or rng.random() < 0.5:
+        return picture
+    side = picture.shape[-1]
+    part = max(8, round(side / float(rng.uniform(1, most))))
+    top, left = (int(rng.integers(side - part + 1)) for _ in range(2))
+    inside = picture[..., top : top + part, left : left + part]
+    return F.interpolate(inside, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
-def squares(picture: Tensor, side: int) -> list[Tensor]:
-    """(1, C, n S, n S) cut into n^2 of (1, C, S, S)."""
-    return [square for row in picture.split(side, 2) for square in row.split(side, 3)]
+def laid(pictures: Tensor, count: int) -> Tensor:
+    """(count^2, C, S, S) to (1, C, count S, count S), row by row; fewer stay as they are."""
+    if len(pictures) < count**2:
+        return pictures
+    return torch.cat([torch.cat(list(row.split(1)), 3) for row in pictures.split(count)], 2)
+
+
+def squares(picture: Tensor, count: int) -> Tensor:
+    """The inverse of `laid`."""
+    if len(picture) > 1:
+        return picture
+    return torch.cat([square for row in picture.chunk(count, 2) for square in row.chunk(count, 3)])
 
 
 @torch.no_grad()
