@@ -58,7 +58,7 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Grey pictures (N, 1, S, S) and their masks, 1 = scratched."""
         shown = torch.cat([magnify(one, self.magnified, rng) for one in pictures.split(1)])
-        count = min(self.together, int(len(shown) ** 0.5)) if rng.random() < 0.75 else 1
+        count = min(self.together, int(len(shown) ** 0.5))
         found = [squares(torch.cat(self.scratched(laid(part, count), rng), 1), count) for part in shown.split(count**2)]
         return torch.cat(found).split(1, 1)
 
