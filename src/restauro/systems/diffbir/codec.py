@@ -1,0 +1,39 @@
+"""The autoencoder of a latent prior as it is used: its mode, scaled; of large pictures in strips, which changes no number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from restauro.networks.autoencoder_kl import AutoencoderKL
+from restauro.restorers.strips import Strips
+
+WHOLE = 2**20
+"""Pixels of a picture that is coded in one call."""
+
+
+@dataclass(frozen=True)
+class LatentCodec:
+    """Pictures (N, 3, H, W) in [-1, 1], of sides that are multiples of the network's, to latents as the prior has them, and back.
+
+    whole: larger pictures are coded layer by layer in strips (exact, norms and attention included; bounded memory,
+    restorers/strips.py); where gradients are asked for, in one call whatever the size.
+    """
+
+    network: AutoencoderKL
+    whole: int = WHOLE
+
+    def encode(self, picture: Tensor) -> Tensor:
+        return self._coded(lambda x: self.network.scale * self.network.encode(x)[0], picture, 1)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self._coded(self.network.decode, latents / self.network.scale, self.network.multiple)
+
+    def _coded(self, way: Callable[[Tensor], Tensor], x: Tensor, factor: int) -> Tensor:
+        if x.requires_grad or x.shape[-2] * x.shape[-1] * factor**2 <= self.whole:
+            return way(x)
+        with torch.no_grad(), Strips(x.device):
+            return torch.cat([way(one[None]) for one in x])

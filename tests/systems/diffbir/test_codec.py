@@ -1,0 +1,91 @@
+"""The autoencoder of large pictures is the autoencoder; in the published tiles it is not (defect 12)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from restauro.networks.autoencoder_kl import AutoencoderKL
+from restauro.restorers import strips
+from restauro.systems.diffbir.codec import LatentCodec
+from restauro.systems.diffbir.published_tiles import boxes, encoded, in_step
+from tests.laws.pictures import waves
+
+
+@cache
+def network() -> AutoencoderKL:
+    torch.manual_seed(0)
+    return AutoencoderKL(latent=3, width=16, channel_mult=(1, 2), num_res_blocks=1, groups=4, scale=0.5).eval()
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strips of a few rows, all layers in files."""
+    monkeypatch.setattr(strips, "STRIP", 2**15)
+    monkeypatch.setattr(strips, "KEPT", 0)
+
+
+def half_dark(side: int = 96) -> Tensor:
+    """What shows best that tiles have other statistics than the whole."""
+    picture = 0.2 * waves(1, 1, side).float() - 0.7
+    picture[..., side // 2 :] += 1.4
+    return picture
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("narrow")
+def test_in_strips_it_is_the_same() -> None:
+    whole, small = LatentCodec(network()), LatentCodec(network(), whole=0)
+    pictures = torch.cat([half_dark(40), half_dark(40).flip(3) * 0.5])
+    latents = whole.encode(pictures)
+    torch.testing.assert_close(small.encode(pictures), latents, atol=1e-5, rtol=0)
+    torch.testing.assert_close(small.decode(latents), whole.decode(latents), atol=1e-5, rtol=0)
+    assert latents.shape == (2, 3, 20, 20) and whole.decode(latents).shape == pictures.shape
+    torch.testing.assert_close(latents, 0.5 * network().encode(pictures)[0])
+
+
+def test_gradients_pass() -> None:
+    latents = torch.zeros(1, 3, 8, 8, requires_grad=True)
+    LatentCodec(network(), whole=0).decode(latents).square().sum().backward()
+    assert latents.grad is not None and latents.grad.abs().max() > 0
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("narrow")
+def test_published_tiles_are_not_the_whole_and_ours_are() -> None:
+    """Defect 12: variances without the variance of means, shared pixels twice, attention inside the tile."""
+    picture = half_dark(128)
+    whole = network().encoder(picture)
+    assert float((encoded(network(), picture, 32) - whole).square().mean() / whole.square().mean()) > 0.01**2
+    with strips.Strips(picture.device):
+        torch.testing.assert_close(network().encoder(picture), whole, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_small_pictures_are_not_tiled() -> None:
+    picture = half_dark(96)
+    assert torch.equal(encoded(network(), picture, 32), network().encoder(picture))
+
+
+def test_every_place_is_kept_once() -> None:
+    for height, width, tile, pad in ((96, 200, 32, 11), (600, 1000, 256, 32), (50, 34, 16, 11), (70, 500, 10, 3)):
+        count = torch.zeros(height, width)
+        for box in boxes(height, width, tile, pad):
+            count[slice(*box.kept_rows), slice(*box.kept_columns)] += 1
+            assert box.rows[0] <= box.kept_rows[0] < box.kept_rows[1] <= box.rows[1]
+        assert (count == 1).all()
+
+
+def test_an_error_in_one_tile_does_not_leave_the_others_waiting() -> None:
+    norm = torch.nn.GroupNorm(1, 3)
+
+    def fails(x: Tensor) -> Tensor:
+        if x.shape[2] == 5:
+            raise ZeroDivisionError
+        return norm(x)
+
+    with pytest.raises((ZeroDivisionError, RuntimeError)):
+        in_step(fails, [torch.zeros(1, 3, side, 4) for side in (4, 5, 6)])
