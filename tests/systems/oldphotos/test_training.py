@@ -150,6 +150,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "second": "tiny-vae-1",
         "holes": "plain",
         "latents": 1.0,
+        "skip": False,
         "width": 12,
         "blocks": 2,
         "spectral": False,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restauro.core.errors import RecipeError
@@ -22,7 +23,8 @@ from restauro.training.data import Pictures
 from restauro.training.objective import Player
 from restauro.weights.store import find, load
 
-SCORED = 48
+SCORED, FITTED = 48, 96
+"""Pictures: held out, for scores; and those to which the linear path is fitted."""
 Mapping = LatentMapping | ScratchMapping | HighResMapping
 ARCHITECTURES = {"plain": "latent-mapping", "non-local": "scratch-mapping", "patches": "patch-mapping"}
 
@@ -53,6 +55,7 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
     width: Annotated[int, Knob("largest number of channels", ge=8)] = 64
     blocks: Annotated[int, Knob("residual blocks; patches: always six", ge=1)] = 3
     latents: Annotated[float, Knob("weight of the distance between latents; published: 60", ge=0)] = LATENT
+    skip: Annotated[bool, Knob("a linear path beside the mapping, fitted before training; published: none")] = True
     spectral: Annotated[bool, Knob("spectral norm in the critic, as published where there are holes")] = True
     critic_rate: Annotated[float, Knob("the critic's learning rate over the mapping's; published without holes: 4", ge=0)] = 1.0
     sampled: Annotated[bool, Knob("masks are read as published, at 5 of 16 pixels")] = False
@@ -65,7 +68,7 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
         links(self.chain)
 
     def arguments(self) -> dict[str, Any]:
-        shape = {"latent": _vae(self.first).latent, "width": self.width, "norm": self.norm}
+        shape = {"latent": _vae(self.first).latent, "width": self.width, "norm": self.norm, "skip": self.skip}
         return shape if self.holes == "patches" else {**shape, "blocks": self.blocks}
 
     def build(self, data: Pictures) -> Stage:
@@ -77,6 +80,10 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
         critic = MultiscaleCritic(6, self.critic_width, LAYERS, spectral=self.spectral)
         start(mapping, self.norm)
         start(critic)
+        if mapping.skip is not None:
+            fit(mapping.skip, first, second, data.batch(np.arange(len(data))[:: max(1, len(data) // FITTED)]))
+            last = [layer for layer in mapping.modules() if isinstance(layer, nn.Conv2d)][-1]
+            last.weight.data.mul_(0.01)  # little more than the linear path is the beginning
         return Stage(mapping, first, second, critic)
 
     def players(self, network: Stage) -> dict[str, Player]:
@@ -142,6 +149,22 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
             "size": 0,
             "face_template": "",
         }
+
+
+@torch.no_grad()
+def fit(linear: nn.Conv2d, first: PhotoVAE, second: PhotoVAE, pictures: Tensor) -> None:
+    """Make a convolution carry the first VAE's latents of pictures to the second's, in the least squares."""
+    sums: list[Tensor] = [torch.zeros(()), torch.zeros(())]
+    for part in pictures.split(8):
+        ours, theirs = first.encode(part), second.encode(part)
+        seen = F.unfold(F.pad(ours, (1, 1, 1, 1), mode="reflect"), 3).mT.flatten(0, 1).double()
+        seen = torch.cat([seen, torch.ones_like(seen[:, :1])], 1)
+        sums = [sums[0] + seen.T @ seen, sums[1] + seen.T @ theirs.flatten(2).mT.flatten(0, 1).double()]
+    damped = sums[0] + 1e-6 * sums[0].diagonal().mean() * torch.eye(len(sums[0]), dtype=torch.double)
+    found = torch.linalg.solve(damped, sums[1]).float()
+    linear.weight.copy_(found[:-1].T.reshape(linear.weight.shape))
+    assert linear.bias is not None
+    linear.bias.copy_(found[-1])
 
 
 def _vae(name: str) -> PhotoVAE:
