@@ -57,8 +57,8 @@ class LatentMapping(nn.Module):
 class ScratchMapping(nn.Module):
     """(N, latent, h, w) and the picture's mask to (N, latent, h, w); holes are filled by the partial non-local block.
 
-    inner, own, cosine, temperature, renormalise: of that block; norm, skip: as in `LatentMapping`; so is `keys`, how many places it
-    looks at.
+    inner, own, cosine, temperature, renormalise: of that block; so is `keys`, how many places it looks at. norm, skip: as in
+    `LatentMapping`; in holes there is no linear path.
     """
 
     def __init__(
