@@ -65,4 +65,4 @@ $(DEV): pyproject.toml constraints.txt tools/install.sh
 	@tools/install.sh test,lint && touch $@
 
 $(EXTRAS): pyproject.toml constraints.txt tools/install.sh
-	@VENV=.venv-extras tools/install.sh test,spandrel && touch $@
+	@VENV=.venv-extras tools/install.sh test,spandrel,prompts && touch $@
