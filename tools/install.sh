@@ -43,6 +43,6 @@ pinned() { # NAME [OPTION...]: the version of constraints.txt, from PyTorch's in
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip=("$venv/bin/python" -m pip --quiet --disable-pip-version-check install)
 pinned torch
-case ",$1," in *,spandrel,*) pinned torchvision --no-deps ;; esac
+case ",$1," in *,spandrel,* | *,prompts,*) pinned torchvision --no-deps ;; esac
 echo "Installing restauro[$1]"
 "${pip[@]}" --constraint constraints.txt --editable ".[$1]"
