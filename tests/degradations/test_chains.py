@@ -131,6 +131,16 @@ def test_real_esrgan_ends_at_a_quarter() -> None:
             assert walk(clean, chain(name), drawn, clean).shape[-2:] == size
 
 
+def test_diffbir_takes_what_is_sharpened_for_the_truth() -> None:
+    """The damaged picture has its size and 256 levels."""
+    edge = torch.full((1, 3, 64, 64), -0.4)
+    edge[..., 32:] = 0.4
+    damaged = degrade(edge, "diffbir-stage2", np.random.default_rng(0))
+    assert damaged.target.max() > 0.45 and damaged.target.min() < -0.45
+    levels = (damaged.picture + 1) * 127.5
+    assert damaged.picture.shape == edge.shape and torch.allclose(levels, levels.round(), atol=1e-3)
+
+
 def draws(name: str, count: int) -> list[list[tuple[str, dict[str, Any]]]]:
     links, rng = chain(name), np.random.default_rng(0)
     return [links_of(draw(links, rng)) for _ in range(count)]

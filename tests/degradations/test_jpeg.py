@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -46,6 +48,15 @@ def test_tables_are_those_in_the_file() -> None:
         written = Image.open(file).quantization  # type: ignore[attr-defined]
         for text, found in zip((LUMA_TABLE, CHROMA_TABLE), (written[0], written[1]), strict=True):
             assert table(text, quality).flatten().tolist() == list(found)
+
+
+def test_as_published_qualities_may_be_fractions_and_nothing_is_rounded_but_coefficients() -> None:
+    clean, one = portrait(64), SoftJpeg(published=True)
+    found = [one.apply(clean, {"quality": quality}) for quality in (60, 60.4, 61)]
+    assert all(not torch.equal(a, b) for a, b in pairwise(found))
+    levels = (found[0] + 1) * 127.5
+    assert float((levels - levels.round()).abs().mean()) > 0.1
+    assert psnr(found[0], SoftJpeg().apply(clean, {"quality": 60})) > psnr(found[0], clean)
 
 
 def test_the_gradient_of_cubic_rounding_is_the_true_one() -> None:

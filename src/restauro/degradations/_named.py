@@ -20,12 +20,15 @@ from restauro.degradations.generalized_blur import GeneralizedBlur
 from restauro.degradations.grey import Grey
 from restauro.degradations.holes import Holes
 from restauro.degradations.jpeg import Jpeg
+from restauro.degradations.levels import Levels
 from restauro.degradations.noise import Noise
 from restauro.degradations.plateau_blur import PlateauBlur
 from restauro.degradations.poisson import Poisson
 from restauro.degradations.resize import Resize
 from restauro.degradations.scratches import Scratches
+from restauro.degradations.sharpen import Sharpen
 from restauro.degradations.sinc import Sinc
+from restauro.degradations.soft_jpeg import SoftJpeg
 
 Range = tuple[float, float]
 
@@ -76,13 +79,17 @@ def ringing() -> Degradation:
     return one_of((3 / 8, [Sinc(low=1 / 3, fewest=7, most=11)]), (5 / 8, [Sinc(low=1 / 5, fewest=13, most=21)]))
 
 
-def real_esrgan(reduction: int) -> list[Degradation]:
-    """Two rounds of blur, resize, noise and JPEG, the second relative to the size that super-resolution starts from."""
+def real_esrgan(reduction: int, published: bool = False) -> list[Degradation]:
+    """Two rounds of blur, resize, noise and JPEG, the second relative to the size that super-resolution starts from.
+
+    published: resizing and JPEG are those of its training to the last digit.
+    """
     last = Resize(up=0, down=0, of=1 / reduction)
-    jpeg, ring = Jpeg(low=30, high=95), maybe(0.8, ringing())
+    jpeg = SoftJpeg(low=30, high=95, published=True) if published else Jpeg(low=30, high=95)
+    ring = maybe(0.8, ringing())
     return [
         photograph_blur((0.2, 3)),
-        Resize(up=0.2, down=0.7, low=0.15, high=1.5),
+        Resize(up=0.2, down=0.7, low=0.15, high=1.5, cut=published),
         one_of((0.5, [Noise(low=1, high=30, grey=0.4)]), (0.5, [Poisson(low=0.05, high=3, grey=0.4)])),
         jpeg,
         photograph_blur((0.2, 1.5), probability=0.8),
@@ -90,6 +97,12 @@ def real_esrgan(reduction: int) -> list[Degradation]:
         one_of((0.5, [Noise(low=1, high=25, grey=0.4)]), (0.5, [Poisson(low=0.05, high=2.5, grey=0.4)])),
         one_of((0.5, [last, ring, jpeg]), (0.5, [jpeg, last, ring])),
     ]
+
+
+def diffbir_stage2() -> list[Degradation]:
+    """DiffBIR 2.1's: what is sharpened is the truth; the damaged picture is brought back to its size and to 8 bits."""
+    sharp = Kept(change=Sharpen(low=0.5, high=0.5, follow=False))
+    return [sharp, *real_esrgan(4, published=True), Resize(up=0, down=0, kernel="bicubic", of=1), Levels(levels=256)]
 
 
 CHAINS: dict[str, list[Degradation]] = {
@@ -105,6 +118,7 @@ CHAINS: dict[str, list[Degradation]] = {
     "difface-swinir": [maybe(0.01, Kept(change=Grey())), *published((0.1, 15), (0.8, 32), 20, (30, 100))],
     "diffbir-v1-faces": published((0.1, 10), (0.8, 8), 20, (60, 100)),
     "diffbir-stage1": published((0.1, 12), (1, 12), 15, (30, 100)),
+    "diffbir-stage2": diffbir_stage2(),
     "real-esrgan": real_esrgan(4),
     "real-esrgan-x2": real_esrgan(2),
     "grey": [Grey()],
@@ -127,6 +141,7 @@ ABOUT: dict[str, str] = {
     "difface-swinir": "DifFace's restorer as published; a grey picture's target is grey too",
     "diffbir-v1-faces": "DiffBIR's first stage for faces",
     "diffbir-stage1": "DiffBIR's first stage for photographs, which is CodeFormer's way",
+    "diffbir-stage2": "DiffBIR 2.1's second stage: Real-ESRGAN's way, of sharpened photographs",
     "real-esrgan": "Real-ESRGAN's second-order chain for x4, in the picture's own pixels",
     "real-esrgan-x2": "the same for x2",
     "grey": "colour lost",

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from restauro.core.knobs import Knob
 from restauro.degradations._base import Degradation, Params, seed_of
-from restauro.degradations.grey import LUMA
+
+LUMA = (0.2989, 0.5870, 0.1140)
+"""As published: its last digit decides between a level and the next."""
 
 
 class Poisson(Degradation, frozen=True, kw_only=True):
@@ -34,8 +36,10 @@ class Poisson(Degradation, frozen=True, kw_only=True):
 
     def _noise(self, picture: Tensor, params: Params) -> Tensor:
         """(1 or C, H, W), of a picture of values 0 to 1."""
-        seen = (picture * picture.new_tensor(LUMA)[:, None, None]).sum(0, keepdim=True) if params["grey"] else picture
-        levels = ((seen + 1) * 127.5).round().clamp(0, 255).cpu().double().numpy()
+        seen = (picture + 1) / 2
+        if params["grey"]:
+            seen = (seen * seen.new_tensor(LUMA)[:, None, None]).sum(0, keepdim=True)
+        levels = (seen * 255).round().clamp(0, 255).cpu().double().numpy()
         photons = 2 ** math.ceil(math.log2(len(np.unique(levels))))
         chance = np.random.default_rng(params["seed"]).random(levels.shape)
         counts = np.searchsorted(ladder(photons).ravel(), levels + chance) - levels * ladder(photons).shape[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
+import torch.nn.functional as F
 from torch import Tensor
 
 from restauro.core.errors import RecipeError
@@ -27,6 +28,9 @@ class Resize(Degradation, frozen=True, kw_only=True):
         Literal["any", "nearest", "area", "bilinear", "bicubic", "lanczos"], Knob(f"any: one of {', '.join(PUBLISHED)}")
     ] = "any"
     antialias: Annotated[bool, Knob("kernels widen with the reduction; the published chains' do not")] = False
+    cut: Annotated[
+        bool, Knob("a factor is kept to the last digit, and what is less than a pixel at the border cut off, as published")
+    ] = False
     of: Annotated[float, Knob("factors are of this share of the undamaged picture; 0: of what comes in", ge=0, le=1)] = 0.0
 
     def __post_init__(self) -> None:
@@ -47,5 +51,9 @@ class Resize(Degradation, frozen=True, kw_only=True):
 
     def link(self, picture: Tensor, params: Params, clean: Tensor) -> Tensor:
         sides = [side * self.of for side in clean.shape[-2:]] if self.of else picture.shape[-2:]
-        height, width = (max(1, int(side * params["factor"] + 1e-6)) for side in sides)
+        factor: float = params["factor"]
+        height, width = (max(1, int(side * factor + 1e-6)) for side in sides)
+        if self.cut and not self.of and params["kernel"] in ("bilinear", "bicubic") and min(picture.shape[-2:]) * factor >= 1:
+            done = F.interpolate(picture, scale_factor=factor, mode=params["kernel"], antialias=self.antialias)
+            return done.clamp(-1, 1)
         return resize(picture, height, width, params["kernel"], antialias=self.antialias)

@@ -32,21 +32,28 @@ class SoftJpeg(Jpeg, frozen=True, kw_only=True):
         Knob("straight: rounded, the gradient as if it were not; cubic: round(x) + (x - round(x))^3 and its own gradient"),
     ] = "straight"
     chroma: Annotated[Literal["half", "full"], Knob("resolution of the colour differences: 4:2:0 or 4:4:4")] = "half"
+    published: Annotated[
+        bool, Knob("as the training chains of Real-ESRGAN and DiffBIR have it: luma's table transposed, nothing else rounded")
+    ] = False
+    """Neither levels nor tables are; colour differences are repeated, and beyond the border it is black. Qualities may be
+    fractions."""
 
     def apply(self, picture: Tensor, params: Params) -> Tensor:
         height, width = picture.shape[-2:]
-        levels = F.pad((self._round((picture + 1) * 127.5)), (0, -width % 16, 0, -height % 16), mode="replicate")
+        mode = "constant" if self.published else "replicate"
+        levels = F.pad(self._level((picture + 1) * 127.5), (0, -width % 16, 0, -height % 16), mode=mode)
         to_ycc = picture.new_tensor(TO_YCC)
         planes = torch.einsum("ij,njhw->nihw", to_ycc, levels)
         luma, chroma = planes[:, :1] - 128, planes[:, 1:]
         if self.chroma == "half":
             chroma = F.avg_pool2d(chroma, 2)
-        luma = self._code(luma, table(LUMA_TABLE, params["quality"]))
-        chroma = self._code(chroma, table(CHROMA_TABLE, params["quality"]))
+        luma = self._code(luma, self._steps(LUMA_TABLE, params["quality"]))
+        chroma = self._code(chroma, self._steps(CHROMA_TABLE, params["quality"]))
         if self.chroma == "half":
-            chroma = F.interpolate(chroma, luma.shape[-2:], mode="bilinear", align_corners=False)
+            mode = "nearest" if self.published else "bilinear"
+            chroma = F.interpolate(chroma, luma.shape[-2:], mode=mode)
         decoded = torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_ycc), torch.cat((luma + 128, chroma), 1))
-        return self._round(decoded[..., :height, :width]).clamp(0, 255) / 127.5 - 1
+        return self._level(decoded[..., :height, :width]).clamp(0, 255) / 127.5 - 1
 
     def _code(self, plane: Tensor, steps: Tensor) -> Tensor:
         """A plane (N, C, H, W) through the quantised cosine transform of its 8x8 blocks."""
@@ -56,15 +63,28 @@ class SoftJpeg(Jpeg, frozen=True, kw_only=True):
         quantised = self._round(basis @ blocks @ basis.T / steps)
         return (basis.T @ (quantised * steps) @ basis).transpose(3, 4).reshape(n, c, h, w)
 
+    def _steps(self, text: str, quality: float) -> Tensor:
+        if not self.published:
+            return table(text, int(quality))
+        steps = standard(text) * ((5000 / quality if quality < 50 else 200 - 2 * quality) / 100)
+        return steps.mT if text is LUMA_TABLE else steps
+
+    def _level(self, x: Tensor) -> Tensor:
+        return x if self.published else self._round(x)
+
     def _round(self, x: Tensor) -> Tensor:
         whole = x.detach().round()
         return whole + (x - whole) ** 3 if self.rounding == "cubic" else x + (whole - x).detach()
 
 
+def standard(text: str) -> Tensor:
+    """(8, 8)."""
+    return torch.tensor([int(step) for step in text.split()]).reshape(8, 8)
+
+
 def table(text: str, quality: int) -> Tensor:
     """(8, 8) steps of a quality from 1 to 100, scaled and rounded as libjpeg does."""
-    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    base = torch.tensor([int(step) for step in text.split()]).reshape(8, 8)
+    percent, base = 5000 // quality if quality < 50 else 200 - 2 * quality, standard(text)
     return ((base * percent + 50) // 100).clamp(1, 255).float()
 
 

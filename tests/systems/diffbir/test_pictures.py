@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from restauro.systems.diffbir.colour_fix import Fix, colour_fixed
-from restauro.systems.diffbir.sizes import at_least, enlarged, padded
+from restauro.systems.diffbir.sizes import at_least, centre, enlarged, padded
 from tests.laws.pictures import waves
 
 
@@ -33,3 +33,9 @@ def test_both_fixes_take_over_a_tint_and_none_takes_none() -> None:
         found = colour_fixed(pale, like, fix)
         np.testing.assert_allclose(found.mean((0, 1)), like.mean((0, 1)), atol=0.01)
     assert colour_fixed(pale, like, "none") is pale
+
+
+def test_the_middle_square_does_not_alias() -> None:
+    stripes = np.tile(np.array([0, 255], np.uint8)[:, None], (150, 1, 3)).reshape(1, 300, 3).repeat(200, 0)
+    found = centre(stripes, 50)
+    assert found.shape == (50, 50, 3) and np.abs(found.astype(int) - 127).max() <= 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 LEAST = 512
@@ -29,3 +31,15 @@ def padded(picture: Tensor, multiple: int, *, zeros: bool = False) -> Tensor:
     below, right = -height % multiple, -width % multiple
     mode = "constant" if zeros else "reflect" if below < height and right < width else "replicate"
     return F.pad(picture, (0, right, 0, below), mode=mode) if below or right else picture
+
+
+def centre(levels: np.ndarray, side: int) -> np.ndarray:
+    """The middle square of (H, W, 3) uint8, as DiffBIR and OpenAI take it for training: halved by means of 2x2 while its short
+    side stays at least twice `side`, then bicubic to it, then cut."""
+    picture = Image.fromarray(levels)
+    while min(picture.size) >= 2 * side:
+        picture = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX)
+    share = side / min(picture.size)
+    picture = picture.resize((round(picture.width * share), round(picture.height * share)), Image.Resampling.BICUBIC)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return np.asarray(picture.crop((left, top, left + side, top + side)))
