@@ -58,20 +58,28 @@ def import_all(
 
 
 def named(word: str) -> str:
-    """The name of weights: the word itself or, where it is a file, the name under which that is imported, once."""
+    """The name of weights: the word itself or, where it is a file, the name under which that is imported, once.
+
+    `WeightsError` also for a file that holds several networks: it is imported, and they have names of their own.
+    """
     path = Path(word)
     known = available()
     folder = (path / "model_index.json").is_file() or (path / "config.json").is_file()
     if any(passport.name == word for passport in known) or not (path.is_file() or folder or path.suffix in ENDINGS):
         return word
+    found = []
     if path.is_file() or folder:
         source = sha256_of(opened(path)[0])
-        if found := next((passport for passport in known if passport.source == source and intact(passport.name)), None):
-            return found.name
-    stem = path.stem
-    if re.match(r"(latest|\d+|iter_\d+)_net_", stem):  # pix2pix's and Old Photos' files: the folder says which
-        stem = f"{path.absolute().parent.name}-{stem}"
-    return import_file(path, re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:100] or None, tell=lambda _: None).name
+        found = [passport for passport in known if passport.source == source and intact(passport.name)]
+    if not found:
+        stem = path.stem
+        if re.match(r"(latest|\d+|iter_\d+)_net_", stem):  # pix2pix's and Old Photos' files: the folder says which
+            stem = f"{path.absolute().parent.name}-{stem}"
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:100] or None
+        found = import_all(path, name, tell=lambda _: None)
+    if len({passport.kind for passport in found}) > 1:
+        raise WeightsError(f"{path} holds several networks: name one of {', '.join(passport.name for passport in found)}")
+    return found[0].name
 
 
 def _import_tensors(path: Path, name: str | None, declared: Declared) -> list[Passport]:

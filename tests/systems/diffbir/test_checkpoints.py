@@ -25,7 +25,7 @@ from restauro.weights import recognise as room
 from restauro.weights import store
 from restauro.weights.build import misfits, skeleton
 from restauro.weights.declared import Declared
-from restauro.weights.importing import import_all, import_file
+from restauro.weights.importing import import_all, import_file, named
 from restauro.weights.recognise import recognise, recognise_all
 from tests.networks.keys import shapes
 from tests.shared import needs_shared
@@ -149,9 +149,11 @@ def test_stable_diffusion_s_file_becomes_three_weights(tmp_path: Path) -> None:
     assert torch.equal(prior.state_dict()[key], tensors[f"model.diffusion_model.{key}"])
     with torch.no_grad():
         assert text(torch.zeros(1, 7, dtype=torch.long)).shape == (1, 7, 64)
-    named = import_all(tmp_path / "v2-1_512-ema-pruned.ckpt", "mine", declared=Declared(version="v2.1"), tell=lambda note: None)
-    assert [passport.name for passport in named] == ["mine-prior", "mine-autoencoder", "mine-text"]
-    assert [passport.prediction for passport in named] == ["v", "", ""]
+    mine = import_all(tmp_path / "v2-1_512-ema-pruned.ckpt", "mine", declared=Declared(version="v2.1"), tell=lambda note: None)
+    assert [passport.name for passport in mine] == ["mine-prior", "mine-autoencoder", "mine-text"]
+    assert [passport.prediction for passport in mine] == ["v", "", ""]
+    with pytest.raises(WeightsError, match=r"several networks: name one of .*sd21-prior"):
+        named(str(tmp_path / "v2-1_512-ema-pruned.ckpt"))
     with pytest.raises(RecipeError, match="--values means nothing here"):
         import_all(tmp_path / "v2-1_512-ema-pruned.ckpt", "other", declared=Declared(values="0..1"), tell=lambda note: None)
 
