@@ -19,7 +19,6 @@ from restauro.degradations.generalized_blur import GeneralizedBlur
 from restauro.degradations.motion_blur import MotionBlur, path_kernel
 from restauro.degradations.plateau_blur import PlateauBlur
 from restauro.degradations.sinc import Sinc, sinc_kernel
-from tests.shared import GOLDENS, needs_shared
 
 RNG = np.random.default_rng
 
@@ -36,31 +35,6 @@ def moments(kernel: Tensor) -> tuple[Tensor, Tensor]:
     mean = grid @ weight
     centred = grid - mean[:, None]
     return mean, (centred * weight) @ centred.T
-
-
-@needs_shared
-def test_kernels_are_the_published_ones() -> None:
-    """Gaussian, generalised, plateau and sinc kernels of Real-ESRGAN, as its own code makes them."""
-    stored = np.load(GOLDENS / "diffbir" / "degradations.npz")
-    checked = 0
-    for name in stored.files:
-        parts = name.split("/")
-        if parts[0] == "kernel":
-            taps, sigma_x, sigma_y, angle, way = parts[1].split("_")
-            across, along = float(sigma_x), float(sigma_x if way == "iso" else sigma_y)
-            squared = squared_sigmas(across, along, 0.0 if way == "iso" else float(angle), int(taps) // 2)
-            form, _, shape = parts[2].partition("_")
-            blur = {"gauss": Blur, "generalized": GeneralizedBlur, "plateau": PlateauBlur}[form]()
-            kernel = blur.profile(squared, {"shape": float(shape or 1)})
-            kernel /= kernel.sum()
-        elif parts[0] == "sinc":
-            cutoff, taps, padded = parts[1].split("_")
-            kernel = F.pad(sinc_kernel(float(cutoff), int(taps)), (max(0, int(padded) - int(taps)) // 2,) * 4)
-        else:
-            continue
-        np.testing.assert_allclose(kernel.numpy(), stored[name], atol=1e-6)
-        checked += 1
-    assert checked
 
 
 def test_a_generalised_kernel_of_shape_1_is_the_gaussian_and_a_large_shape_is_flat() -> None:
