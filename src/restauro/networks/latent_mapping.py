@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from restauro.networks.norms import Norm, norm_layer
-from restauro.networks.partial_nonlocal import PartialNonLocal, intact
+from restauro.networks.partial_nonlocal import PartialNonLocal
 from restauro.networks.patch_attention import PatchAttention
 from restauro.networks.reflected import ReflectedBlock
 
@@ -58,7 +58,7 @@ class ScratchMapping(nn.Module):
     """(N, latent, h, w) and the picture's mask to (N, latent, h, w); holes are filled by the partial non-local block.
 
     inner, own, cosine, temperature, renormalise: of that block; so is `keys`, how many places it looks at. norm, skip: as in
-    `LatentMapping`; in holes there is no linear path.
+    `LatentMapping`; the linear path carries holes, too, which are shown closed from their edges, not white.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ScratchMapping(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor, sampled: bool = False, keys: int = 0) -> Tensor:
         out: Tensor = self.after_NL(self.NL(self.before_NL(x), mask, sampled, keys))
-        return out if self.skip is None else out + intact(mask, (x.shape[2], x.shape[3]), sampled) * self.skip(x)
+        return out if self.skip is None else out + self.skip(x)
 
 
 class HighResMapping(nn.Module):
@@ -103,7 +103,7 @@ class HighResMapping(nn.Module):
         x = self.res_block_1(self.NL_scale_1(self.before_NL(seen), mask, sampled))
         x = self.res_block_2(self.NL_scale_2(x, mask, sampled))
         out: Tensor = self.after_NL(self.NL_scale_3(x, mask, sampled))
-        return out if self.skip is None else out + intact(mask, (seen.shape[2], seen.shape[3]), sampled) * self.skip(seen)
+        return out if self.skip is None else out + self.skip(seen)
 
 
 def _widths(latent: int, width: int) -> list[int]:

@@ -15,6 +15,7 @@ from restauro.networks.photo_vae import PhotoVAE
 from restauro.networks.vgg import VGG
 from restauro.systems.oldphotos.autoencoders import CleanVae, OldVae
 from restauro.systems.oldphotos.detector import DetectorObjective
+from restauro.systems.oldphotos.practice import closed
 from restauro.systems.oldphotos.translation import MappingObjective
 from restauro.weights.passports import Passport
 from restauro.weights.store import find, imported_folder, load, save
@@ -107,11 +108,16 @@ def test_old_photographs_are_drawn_from_the_generator(old: str) -> None:
 def test_a_mask_lies_where_the_picture_is_destroyed() -> None:
     """Defect A9.14: upstream's mask and picture part where the size they are loaded at is not the one they are cut to."""
     objective, data = MappingObjective(chain="scratches", **{**MAPPING}, told=1.0, widened=0), pictures()
-    clean = data.batch(np.arange(4))
-    aged = objective.prepare(clean, np.arange(4), data, np.random.default_rng(0))
-    assert aged.mask.any() and torch.equal(aged.target, clean)
-    touched = (aged.picture != clean).any(1, keepdim=True)
-    assert torch.equal(touched, aged.mask > 0) and (aged.picture[aged.mask.expand_as(clean) > 0] == 1).all()
+    published, clean = msgspec.structs.replace(objective, skip=False), data.batch(np.arange(4))
+    aged, white = (one.prepare(clean, np.arange(4), data, np.random.default_rng(0)) for one in (objective, published))
+    assert aged.mask.any() and torch.equal(aged.target, clean) and torch.equal(aged.mask, white.mask)
+    holes = aged.mask.expand_as(clean) > 0
+    assert torch.equal((white.picture != clean).any(1, keepdim=True), aged.mask > 0) and (white.picture[holes] == 1).all()
+    torch.testing.assert_close(aged.picture[~holes], clean[~holes])
+    away = [(one.picture - clean)[holes].abs().mean() for one in (aged, white)]
+    assert away[0] < away[1]  # closed from their edges
+    whole = torch.ones_like(aged.mask)
+    assert torch.equal(closed(white.picture, whole), white.picture)  # nothing to close it from
     grey, mask = DetectorObjective(chain="scratches", clean=0.0).scratched(clean, np.random.default_rng(0))
     assert grey.shape == mask.shape == (4, 1, 32, 32) and set(mask.unique().tolist()) == {0.0, 1.0}
 

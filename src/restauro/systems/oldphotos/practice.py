@@ -15,6 +15,7 @@ from restauro.degradations import chains
 from restauro.degradations._base import Degradation
 from restauro.degradations._links import aim, draw
 from restauro.degradations.chains import degrade
+from restauro.photo.holes import fill
 
 
 class Aged(NamedTuple):
@@ -53,6 +54,17 @@ def asked(pictures: Tensor, rng: np.random.Generator, chain: str) -> Tensor:
 @cache
 def links(name: str) -> list[Degradation]:
     return chains.chain(name)
+
+
+def closed(picture: Tensor, mask: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] with its holes closed from their edges, as far as there is anything else."""
+    return torch.stack([_closed(one, hole[0].numpy()) for one, hole in zip(picture, mask, strict=True)])
+
+
+def _closed(picture: Tensor, mask: np.ndarray) -> Tensor:
+    if not (mask > 0).any() or (mask > 0).all():
+        return picture
+    return torch.from_numpy(fill(picture.permute(1, 2, 0).numpy() / 2 + 0.5, mask) * 2 - 1).permute(2, 0, 1)
 
 
 def holed(picture: Tensor, mask: Tensor) -> Tensor:

@@ -43,13 +43,14 @@ def ours(
     if whole.strength == 0 or (whole.only_scratches and not mask.any()):
         return Base(pixels, mask, said)
     deep = big(mask, BIG) if trio.fills else mask > 0
-    shown = fill(pixels, mask * deep) if deep.any() else pixels
+    close = mask if trio.closes else mask * deep
+    shown = fill(pixels, close) if close.any() else pixels
     if trio.fills and deep.any():
         said.append(f"{deep.mean():.1%} of the photograph are holes too large for the network: closed from their edges (Telea)")
     out = restore(shown, mask * ~deep, trio, device, whole.detail)
     heard(Event("steps", 1, 1))
-    if recipe.colour == "keep" and tone(pixels) != "colour":
-        out = keep_tone(pixels, out)
+    if recipe.colour == "keep" and (its := tone(pixels)) != "colour":
+        out = keep_tone(pixels if its == "grey" else out, out)  # yellowed paper may become white, sepia stays one tone
     if whole.only_scratches:
         out = repaired(pixels, out, mask)
     if whole.strength < 1:

@@ -18,7 +18,7 @@ from restauro.networks.multiscale_critic import MultiscaleCritic
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.systems.oldphotos.adversarial import LAYERS, Adversarial, Turns, here, start
 from restauro.systems.oldphotos.losses import LATENT, adversary
-from restauro.systems.oldphotos.practice import Aged, Chain, Told, Widened, age, links
+from restauro.systems.oldphotos.practice import Aged, Chain, Told, Widened, age, closed, links
 from restauro.training.data import Pictures
 from restauro.training.objective import Player
 from restauro.weights.store import find, load
@@ -90,7 +90,12 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
         return {"generator": Player(network.mapping), "critic": Player(network.critic, self.critic_rate)}
 
     def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> Aged:
-        return age(pictures, rng, self.chain, self.told, self.widened)
+        return self.aged(pictures, rng)
+
+    def aged(self, pictures: Tensor, rng: np.random.Generator) -> Aged:
+        """As the network is shown them: white holes, or, where there is a linear path to carry them, closed ones."""
+        aged = age(pictures, rng, self.chain, self.told, self.widened)
+        return aged._replace(picture=closed(aged.picture, aged.mask)) if self.skip else aged
 
     def turns(self, network: Stage, prepared: Aged, rng: np.random.Generator) -> Turns:
         aged = Aged(*here(network, *prepared))
@@ -126,7 +131,7 @@ class MappingObjective(Adversarial, frozen=True, kw_only=True):
 
     def _held(self, held: Pictures, most: int) -> Aged:
         pictures = held.batch(np.arange(min(most, len(held))))
-        return age(pictures, np.random.default_rng(7), self.chain, self.told, self.widened)
+        return self.aged(pictures, np.random.default_rng(7))
 
     def restored(self, network: Stage, aged: Aged) -> Tensor:
         """Answers to damaged pictures, on the CPU."""

@@ -58,8 +58,15 @@ class Trio(NamedTuple):
         """Whether the mapping is told of holes."""
         return not isinstance(self.mapping, LatentMapping)
 
+    @property
+    def closes(self) -> bool:
+        """Whether holes are shown to it closed from their edges, not white."""
+        return getattr(self.mapping, "skip", None) is not None
+
     def __call__(self, picture: Tensor, mask: Tensor, detail: float = 0.0) -> Tensor:
-        """(1, 3, H, W) in [-1, 1], holes white, and (1, 1, H, W), 1 = hole, to (1, 3, H, W); sides are multiples of the VAEs'.
+        """(1, 3, H, W) in [-1, 1], holes white or closed, and (1, 1, H, W), 1 = hole, to (1, 3, H, W).
+
+        Sides are multiples of the VAEs'.
 
         detail: how much comes back, away from holes, of what VAE-1 does not see in the photograph: the finest detail, and grain.
         """
@@ -110,7 +117,9 @@ def restore(pixels: np.ndarray, mask: np.ndarray, trio: Trio, device: torch.devi
     sides = [(0, max(-side % multiple, LEAST - side)) for side in (height, width)]
     picture = torch.from_numpy(np.pad(pixels, [*sides, (0, 0)], mode="reflect")).permute(2, 0, 1)[None]
     holes = torch.from_numpy(np.pad(mask, sides, mode="reflect"))[None, None]
-    seen = picture.to(device).mul_(2).sub_(1).lerp_(torch.ones((), device=device), holes.to(device))  # in place: it is large
+    seen = picture.to(device).mul_(2).sub_(1)  # in place: it is large
+    if not trio.closes:
+        seen.lerp_(torch.ones((), device=device), holes.to(device))
     answer = _call(trio, seen, holes.to(device), detail)[0, :, :height, :width]
     return np.ascontiguousarray(answer.add_(1).div_(2).permute(1, 2, 0).cpu().numpy())
 
