@@ -34,6 +34,10 @@ class DpmSinglestep(Sampler, frozen=True, kw_only=True):
     def calls(self, steps: int) -> int:
         return self.order * (steps - 1) + 1
 
+    def split(self, sigma: float, below: float) -> tuple[float, float]:
+        """down and up."""
+        return down_and_up(sigma, below, self.eta)
+
     def looks(self, schedule: NoiseSchedule, t: int, down: float) -> list[float]:
         """Where the step from t to the level `down` looks again: evenly in log sigma."""
         sigma = float(schedule.sigma(t))
@@ -44,7 +48,7 @@ class DpmSinglestep(Sampler, frozen=True, kw_only=True):
 
         def propose(estimate: Estimate, x: Tensor, t: int, draw: Draw) -> Proposal:
             sigma, below = float(schedule.sigma(t)), float(schedule.sigma(t - 1)) if t else 0.0
-            down, up = down_and_up(sigma, below, self.eta)
+            down, up = self.split(sigma, below)
             clean, d = estimate.clean, schedule.noise_from_clean(x, t, estimate.clean)
             if down and isfinite(sigma):
                 clean, d = self._corrected(denoiser, guidance, clean, d, t, down)
