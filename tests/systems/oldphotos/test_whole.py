@@ -14,8 +14,10 @@ from PIL import Image
 import restauro.api
 from restauro.core.errors import InputError, RecipeError, WeightsError
 from restauro.core.recipe import Recipe, Whole
-from restauro.networks.latent_mapping import LatentMapping
+from restauro.networks.latent_mapping import LatentMapping, ScratchMapping
 from restauro.networks.photo_vae import PhotoVAE
+from restauro.photo.colour import srgb_to_lab
+from restauro.systems.oldphotos import stages
 from restauro.systems.oldphotos import whole as engine
 from restauro.systems.oldphotos.photograph import restore_variants
 from restauro.systems.oldphotos.recipe import as_a_whole
@@ -91,6 +93,32 @@ def test_detail_is_what_the_first_vae_does_not_see_and_none_comes_back_near_hole
     far, near = slice(10 + 2 * engine.NEAR, None), slice(10 - engine.NEAR // 2, 10 + engine.NEAR // 2)
     torch.testing.assert_close(all_of_it[..., far], (without + unseen).clamp(-1, 1)[..., far], atol=1e-5, rtol=0)
     assert unseen[..., near].abs().max() > 0.1 and torch.equal(all_of_it[..., near], without[..., near])
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_linear_path_sees_holes_as_they_are_others_see_them_white(skip: bool) -> None:
+    torch.manual_seed(0)
+    vae, mapping = PhotoVAE(8, 8, norm="none").eval(), ScratchMapping(8, 8, 1, norm="none", skip=skip).eval()
+    trio, pixels, mask = Trio(vae, mapping, vae), photograph(32, 32), line(32, 32)
+    seen, holes = torch.from_numpy(pixels).permute(2, 0, 1)[None] * 2 - 1, torch.from_numpy(mask)[None, None]
+    with torch.no_grad():
+        wanted = trio(seen if skip else seen * (1 - holes) + holes, holes)[0].permute(1, 2, 0).numpy() / 2 + 0.5
+    assert trio.closes is skip
+    np.testing.assert_allclose(restore(pixels, mask, trio, CPU), wanted, atol=1e-6)
+
+
+def test_a_toned_photograph_stays_in_one_tone_which_the_networks_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    grey = photograph(40, 40).mean(2, keepdims=True)
+    yellowed, sepia = grey * np.float32([1, 0.95, 0.6]), grey * np.float32([1, 0.8, 0.6])
+    for answer in (np.repeat(grey, 3, 2), sepia):
+        monkeypatch.setattr(stages, "restore", lambda *_, answer=answer: answer.astype(np.float32))
+        np.testing.assert_allclose(restored(yellowed.astype(np.float32)).pixels, answer, atol=0.02)
+    stained = np.repeat(grey, 3, 2).astype(np.float32)
+    stained[:20] = sepia[:20]
+    monkeypatch.setattr(stages, "restore", lambda *_: stained)
+    found, before = (srgb_to_lab(one).reshape(-1, 3) for one in (restored(yellowed.astype(np.float32)).pixels, stained))
+    jumps = [np.abs(np.diff(one[one[:, 0].argsort(), 2])).max() for one in (found, before)]
+    assert jumps[0] < 1.5 and jumps[1] > 5  # of pixels of nearly the same lightness
 
 
 @pytest.mark.parametrize("deep", [False, True])
