@@ -231,7 +231,7 @@ def _plot(out: Path, args: argparse.Namespace) -> int:
 
 def _command(args: argparse.Namespace, part: str) -> str:
     """For the passport: what made the weights, with the folder's name instead of this machine's path."""
-    words = ["restauro", "train", *([part] if args.part else []), "--data", Path(args.data).name]
+    words = ["restauro", "train", *([part] if args.part else []), "--data", Path(args.data).resolve().name]
     if args.config:
         words += ["--config", Path(args.config).name]
     for name in ("size", "stored"):
