@@ -19,7 +19,7 @@ from restauro.evaluation.tables import Column, Table
 from restauro.systems.oldphotos.scratches import find_scratches
 
 COLUMNS = [Column("F1", "up", 3), Column("precision", "up", 3), Column("recall", "up", 3), Column("false alarms", "down", 4)]
-SENSITIVITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+SENSITIVITIES = (0.05, 0.1, 0.2, 0.4, 0.6)
 WHOLE = 10**6
 """Pixels of a side: photographs are not cut."""
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from restauro.systems.oldphotos import scratches
 from tests.cli.conftest import Run
-from tests.systems.oldphotos.old_weights import Thin, photograph, stock
+from tests.systems.oldphotos.old_weights import Thin, hide, photograph, stock
 
 
 @pytest.fixture
@@ -50,7 +50,10 @@ def test_the_whole_and_its_faces(old: None, run: Run, damaged: Path, tmp_path: P
     assert alone["report"]["faces"] == [] and alone["recipe"]["prior"] == ""
 
 
-def test_without_its_weights_it_is_what_it_was_and_says_so(run: Run, damaged: Path, tmp_path: Path) -> None:
+def test_without_its_weights_it_is_what_it_was_and_says_so(
+    run: Run, damaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, tmp_path)
     done = run("old-photo", damaged, "-o", tmp_path / "out.png", "--steps", "1")
     assert done.code == 0 and "only faces were restored" in done.err and "old-photo-vae-1" in done.err
     assert run("recipe", tmp_path / "out.png", "--json").json["system"] == "pgdiff"
@@ -90,7 +93,10 @@ def test_scratches_of_several_photographs_and_words_for_them(old: None, thin: No
     assert run("inspect", first, "--mask-out", tmp_path / "mask.jpg").code == 2
 
 
-def test_without_a_detector_inspect_says_so_in_one_line(run: Run, plain: Path, tmp_path: Path) -> None:
+def test_without_a_detector_inspect_says_so_in_one_line(
+    run: Run, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, tmp_path)
     assert "scratches" in (said := run("inspect", plain)).out and "not looked for" in said.out
     refused = run("inspect", plain, "--mask-out", tmp_path / "mask.png")
     assert refused.code == 5 and "scratch-detector" in refused.err and refused.err.count("\n") == 1

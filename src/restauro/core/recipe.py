@@ -54,7 +54,7 @@ class Whole(Knobbed, frozen=True, kw_only=True):
     detector: Annotated[str, Knob("weights that find scratches where no mask is given; empty: none are looked for")] = (
         "scratch-detector"
     )
-    sensitivity: Annotated[float, Knob("how readily something is taken for a scratch", ge=0, le=1)] = 0.4
+    sensitivity: Annotated[float, Knob("how readily something is taken for a scratch", ge=0, le=1)] = 0.1
     grow: Annotated[int, Knob("how much wider than what was found holes are taken", ge=0, le=32, unit="px")] = 1
     strength: Annotated[float, Knob("how much of the restoration is laid over the photograph; 0: nothing", ge=0, le=1)] = 1.0
     detail: Annotated[float, Knob("how much comes back of fine detail and grain that the networks do not see", ge=0, le=1)] = 0.5

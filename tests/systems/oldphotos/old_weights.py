@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from restauro.networks.latent_mapping import LatentMapping, ScratchMapping
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.networks.scratch_detector import ScratchDetector
+from restauro.weights import store
 from restauro.weights.passports import Passport
 from restauro.weights.store import imported_folder, save
 
@@ -26,8 +27,19 @@ def put(name: str, kind: str, architecture: str, network: nn.Module, arguments: 
     save(network.state_dict(), passport, imported_folder(), half=False)
 
 
+def hide(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """As if Old Photos' networks had not been shipped."""
+    shipped, rest = store.shipped_folder(), home / "shipped"
+    rest.mkdir(parents=True)
+    for file in shipped.iterdir():
+        if not file.name.startswith(("old-photo-", "scratch-detector")):
+            (rest / file.name).symlink_to(file)
+    monkeypatch.setattr(store, "shipped_folder", lambda: rest)
+
+
 def stock(monkeypatch: pytest.MonkeyPatch, home: Path, *, detector: bool = True, holes: bool = True) -> None:
     """Weights under their usual names, in a home of their own."""
+    hide(monkeypatch, home)
     monkeypatch.setenv("RESTAURO_HOME", str(home))
     torch.manual_seed(5)
     for name in ("old-photo-vae-1", "old-photo-vae-2"):

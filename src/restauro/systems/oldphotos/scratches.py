@@ -39,7 +39,7 @@ def find_scratches(pixels: np.ndarray, detector: str, device: torch.device, list
     return found.clip(0, 1)
 
 
-def as_mask(probability: np.ndarray, sensitivity: float = 0.4, grow: int = 1) -> np.ndarray:
+def as_mask(probability: np.ndarray, sensitivity: float = 0.1, grow: int = 1) -> np.ndarray:
     """(H, W) float32, 1 where the probability is above 1 - sensitivity, and `grow` pixels around."""
     mask = (probability > 1 - sensitivity).astype(np.uint8)
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
