@@ -113,7 +113,8 @@ def _notices(pixels: np.ndarray, base: Base, recipe: Recipe, whole: Whole) -> It
     yield from base.notices
     toned = tone(pixels)
     if toned != "colour" and recipe.colour == "keep" and not recipe.faithful:
-        yield f"the photograph is {toned} and stays so (colour: keep)"
+        stays = "stays so" if toned == "grey" else "stays in one tone, which may be another"
+        yield f"the photograph is {toned} and {stays} (colour: keep)"
     holes = base.mask > 0
     if holes.any():
         yield f"{holes.mean():.1%} of the photograph were scratched or missing: what is there now is a guess of the network"
