@@ -52,6 +52,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Side of the training pictures in pixels; 0: any size."""
     version: str = ""
     """Of DiffBIR's release whose second stage it is for: files of v1, v2 and v2.1 are alike."""
+    needs: dict[str, str] = {}
+    """What a latent prior or control was trained with: autoencoder, prior, restorer, text -> the names of their weights."""
     domain: str = ""
     """An autoencoder's: whether it was trained on old (damaged) or on clean pictures."""
     face_template: str = ""
