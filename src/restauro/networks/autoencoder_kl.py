@@ -8,11 +8,13 @@ picture = vae.decode(latent / vae.scale)     # to [-1, 1], unclamped
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -84,10 +86,10 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    def __init__(self, channels: int, groups: int):
+    def __init__(self, channels: int, groups: int, attention: bool):
         super().__init__()
         self.block_1 = ResnetBlock(channels, channels, groups)
-        self.attn_1 = AttnBlock(channels, groups)
+        self.attn_1 = AttnBlock(channels, groups) if attention else nn.Identity()
         self.block_2 = ResnetBlock(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,19 +97,20 @@ class Middle(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, in_channels: int, latent: int, widths: Sequence[int], blocks: int, groups: int):
+    def __init__(self, latent: int, widths: Sequence[int], blocks: int, groups: int, attention: bool, space_to_depth: int):
         super().__init__()
-        self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
+        self.space_to_depth = space_to_depth
+        self.conv_in = nn.Conv2d(3 * space_to_depth**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList()
         for before, width in pairwise([widths[0], *widths]):
             last = len(self.down) == len(widths) - 1
             self.down.append(Level(before, width, blocks, groups, None if last else "down"))
-        self.mid = Middle(widths[-1], groups)
+        self.mid = Middle(widths[-1], groups, attention)
         self.norm_out = Norm(widths[-1], groups, EPS)
         self.conv_out = nn.Conv2d(widths[-1], 2 * latent, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.conv_in(x)
+        h = self.conv_in(F.pixel_unshuffle(x, self.space_to_depth) if self.space_to_depth > 1 else x)
         for level in self.down:
             h = level(h)
         moments: Tensor = self.conv_out(F.silu(self.norm_out(self.mid(h))))
@@ -117,30 +120,35 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Its levels are numbered as the encoder's: the last comes first."""
 
-    def __init__(self, out_channels: int, latent: int, widths: Sequence[int], blocks: int, groups: int):
+    def __init__(self, latent: int, widths: Sequence[int], blocks: int, groups: int, attention: bool, space_to_depth: int):
         super().__init__()
+        self.space_to_depth = space_to_depth
         self.conv_in = nn.Conv2d(latent, widths[-1], 3, padding=1)
-        self.mid = Middle(widths[-1], groups)
+        self.mid = Middle(widths[-1], groups, attention)
         self.up = nn.ModuleList()
         for width, before in pairwise([*widths, widths[-1]]):
             self.up.append(Level(before, width, blocks + 1, groups, "up" if len(self.up) else None))
         self.norm_out = Norm(widths[0], groups, EPS)
-        self.conv_out = nn.Conv2d(widths[0], out_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(widths[0], 3 * space_to_depth**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         h = self.mid(self.conv_in(z))
         for level in reversed(self.up):
             h = level(h)
         picture: Tensor = self.conv_out(F.silu(self.norm_out(h)))
-        return picture
+        return F.pixel_shuffle(picture, self.space_to_depth) if self.space_to_depth > 1 else picture
 
 
 class AutoencoderKL(nn.Module):
     """Pictures whose sides are multiples of `multiple` to the normal distribution of their latents, and back.
 
     latent: channels of the latents. width: channels of the first level. channel_mult: those of each level over `width`; each
-    but the last halves the size. scale: what makes the latents' variance about one, for those who use them.
+    but the last halves the size. scale: what makes the latents' variance about one, for those who use them; None: it is measured
+    in training (`measure`) and kept among the weights. attention: in the middle. space_to_depth: each such block of pixels is one
+    place of the first level.
     """
+
+    scale: float | Tensor
 
     def __init__(
         self,
@@ -149,14 +157,19 @@ class AutoencoderKL(nn.Module):
         channel_mult: Sequence[float] = (1, 2, 4, 4),
         num_res_blocks: int = 2,
         groups: int = 32,
-        scale: float = 0.18215,
+        scale: float | None = 0.18215,
+        attention: bool = True,
+        space_to_depth: int = 1,
     ):
         super().__init__()
-        self.scale = scale
+        if scale is None:
+            self.register_buffer("scale", torch.ones(()))
+        else:
+            self.scale = scale
         widths = [round(m * width) for m in channel_mult]
-        self.latent, self.multiple = latent, 2 ** (len(widths) - 1)
-        self.encoder = Encoder(3, latent, widths, num_res_blocks, groups)
-        self.decoder = Decoder(3, latent, widths, num_res_blocks, groups)
+        self.latent, self.multiple = latent, space_to_depth * 2 ** (len(widths) - 1)
+        self.encoder = Encoder(latent, widths, num_res_blocks, groups, attention, space_to_depth)
+        self.decoder = Decoder(latent, widths, num_res_blocks, groups, attention, space_to_depth)
         self.quant_conv = nn.Conv2d(2 * latent, 2 * latent, 1)
         self.post_quant_conv = nn.Conv2d(latent, latent, 1)
 
@@ -169,6 +182,12 @@ class AutoencoderKL(nn.Module):
         picture: Tensor = self.decoder(self.post_quant_conv(latent))
         return picture
 
+    @torch.no_grad()
+    def measure(self, mean: Tensor, share: float) -> None:
+        """Move a measured scale by a share towards what these latents, as `encode` gives them, ask for."""
+        assert isinstance(self.scale, Tensor)
+        self.scale.lerp_(1 / mean.std().clamp_min(1e-6), share)
+
     def forward(self, picture: Tensor, noise: Tensor) -> Tensor:
         """The picture again, from a latent drawn with noise (N, latent, H / multiple, W / multiple) of N(0, 1)."""
         mean, logvar = self.encode(picture)
@@ -176,14 +195,20 @@ class AutoencoderKL(nn.Module):
 
 
 def autoencoder_arguments(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The constructor arguments of `AutoencoderKL` that made this state dict. `KeyError` if this is none."""
+    """The constructor arguments of `AutoencoderKL` that made this state dict. `KeyError` if this is none.
+
+    Not in the shapes and therefore conventional: the groups, and Stable Diffusion's scale where it is not among the weights.
+    """
     places = [re.match(r"encoder\.down\.(\d{1,2})\.block\.(\d{1,2})\.conv1\.weight", key) for key in state_dict]
     levels = 1 + max(int(place[1]) for place in places if place)
     widths = [state_dict[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in range(levels)]
     width = state_dict["encoder.conv_in.weight"].shape[0]
-    return {
+    found = {
         "latent": state_dict["post_quant_conv.weight"].shape[0],
         "width": width,
         "channel_mult": [one // width if one % width == 0 else one / width for one in widths],
         "num_res_blocks": 1 + max(int(place[2]) for place in places if place),
+        "attention": "encoder.mid.attn_1.q.weight" in state_dict,
+        "space_to_depth": math.isqrt(state_dict["encoder.conv_in.weight"].shape[1] // 3),
     }
+    return {**found, "scale": None} if "scale" in state_dict else found

@@ -86,7 +86,7 @@ def test_version_1_s_one_file_holds_five_networks() -> None:
     assert prior.arguments["attention"] == [1, 2, 4] and prior.arguments["context"] == 1024
     assert found["text"][0].arguments["blocks"] == 23
     assert found["autoencoder"][0].arguments == {
-        "latent": 4, "width": 128, "channel_mult": [1, 2, 4, 4], "num_res_blocks": 2
+        "latent": 4, "width": 128, "channel_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attention": True, "space_to_depth": 1
     }  # fmt: skip
 
 
