@@ -59,7 +59,19 @@ def test_help_says_which_way_fidelity_goes(run: Run) -> None:
 @pytest.mark.parametrize("name", PHOTO_COMMANDS)
 def test_every_knob_of_a_recipe_is_an_option(run: Run, name: str) -> None:
     said = run(name, "--help").out
-    inner = {"task", "system", "wants", "published", "whole", "version", "sampler_knobs", "mask_sha256", "reference_sha256"}
+    inner = {
+        "task",
+        "system",
+        "wants",
+        "published",
+        "whole",
+        "latent",
+        "released",
+        "version",
+        "sampler_knobs",
+        "mask_sha256",
+        "reference_sha256",
+    }
     dead = COMMANDS.get(name).skip | ({"faithful"} if name not in PUBLISHED else set()) | (OF_ONE - COMMANDS.get(name).own)
     for field in Recipe.__struct_fields__:
         shown = re.search(rf"--{field.replace('_', '-')}(?![\w-])", said) is not None

@@ -51,7 +51,9 @@ class Result:
         kind = "compositeWithTrainedAlgorithmicMedia" if self.report.invented else "algorithmicallyEnhanced"
         recipe = self.recipe
         enlarged = recipe.upscaler if recipe.upscale > 1 and recipe.task != "upscale" else ""
-        used = (recipe.prior, recipe.restorer, enlarged, recipe.colorizer, *(weights_of(recipe.whole) if recipe.whole else ()))
+        beside = (recipe.latent.autoencoder, recipe.latent.control) if recipe.latent else ()
+        whole = weights_of(recipe.whole) if recipe.whole else ()
+        used = (recipe.prior, recipe.restorer, enlarged, recipe.colorizer, *whole, *beside)
         weights = {name: find(name)[0].sha256 for name in used if name}
         said = provenance(
             source=self.source.name,

@@ -11,13 +11,14 @@ import msgspec
 import numpy as np
 import torch
 
+from restauro.api.latent import LATENT, by_diffbir, not_by_diffbir
 from restauro.api.result import Result
-from restauro.api.whole import faces_only, with_whole
+from restauro.api.whole import FACES, faces_only, with_whole
 from restauro.core.device import choose_device
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.events import Listener, silent
 from restauro.core.knobs import build, suggest
-from restauro.core.recipe import Published, Recipe, Want, Whole, parse_want, visits
+from restauro.core.recipe import Latent, Published, Recipe, Release, Want, Whole, parse_want, visits
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.photo.recall import read_fact, read_recipe
@@ -43,20 +44,32 @@ def make_recipe(
     prior and restorer may also be weights files, which are then imported, once, under their own name.
     want: `Want`s or strings like "lightness:weight=0.5"; the palette of "colour-statistics:palette=FILE or FOLDER" becomes
     numbers. With faithful only, the fields of `Published` by name: method ("pgdiff", "gdp", "ddnm"), scale (the published
-    s), repeats, window, respacing (which sets the steps). Of old-photo, the fields of `Whole` by name, and by: "old-photos" (the
-    whole photograph), "pgdiff" (its faces); default: both, if the weights for the whole are at hand.
+    s), repeats, window, respacing (which sets the steps). by: which system does it, by default "pgdiff". "diffbir": then the
+    fields of `Latent` by name, with faithful those of `Release`. Of old-photo, the fields of `Whole` by name, and by:
+    "old-photos" (the whole photograph), "pgdiff" (its faces); default: both, if the weights for the whole are at hand.
     """
     if task not in TASKS:
         raise RecipeError(f"unknown task {task!r}{suggest(task, TASKS)}")
     settings |= {part: named(str(settings[part])) for part in WEIGHTS if part in settings}
     theirs = {name: settings.pop(name) for name in Published.__struct_fields__ if name in settings}
     theirs = {name: value for name, value in theirs.items() if value is not None}
+    latent, released = (
+        {name: settings.pop(name) for name in one.__struct_fields__ if name in settings} for one in (Latent, Release)
+    )
     wishes = {name: settings.pop(name) for name in Whole.__struct_fields__ if name in settings}
     if faithful and "fidelity" in settings:
         raise RecipeError("the published algorithm has no fidelity; its strength is `scale` (--scale)")
     if theirs and not faithful:
         raise RecipeError(f"{next(iter(theirs))} is the published algorithms' own; use it with faithful, or fidelity without")
-    recipe = baseline(theirs.get("method", "pgdiff"), task) if faithful else TASKS[task]
+    if tuple(by or ()) == (LATENT,):
+        if theirs:
+            raise RecipeError(
+                f"{next(iter(theirs))} is of the algorithms that {FACES} has; {LATENT}'s own are those of `Release`"
+            )
+        recipe, by = by_diffbir(task, faithful, latent, released, {*settings, *(["wants"] if want else [])}), None
+    else:
+        not_by_diffbir(latent | released)
+        recipe = baseline(theirs.get("method", "pgdiff"), task) if faithful else TASKS[task]
     if want:
         settings["wants"] = tuple(explicit(parse_want(one) if isinstance(one, str) else one) for one in want)
     if theirs:

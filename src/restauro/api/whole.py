@@ -21,7 +21,7 @@ def with_whole(recipe: Recipe, by: Sequence[str] | None, wishes: Mapping[str, An
     together, WeightsError where Old Photos is asked for and not here.
     """
     if recipe.task != "old-photo":
-        if by or wishes:
+        if wishes or (by and tuple(by) != (FACES,)):
             raise RecipeError(f"{next(iter(wishes), 'with')} belongs to old-photo, which restores whole photographs")
         return recipe
     for word in by or ():

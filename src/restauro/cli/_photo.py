@@ -21,12 +21,15 @@ from restauro.cli._variants import MOST, Compared, Places, in_words, write_varia
 from restauro.cli._words import faces_in_words, reason_for_nothing
 from restauro.core.errors import InputError, RecipeError
 from restauro.core.knobs import parse_settings
-from restauro.core.recipe import Published, Recipe, parse_want
+from restauro.core.recipe import Latent, Published, Recipe, Release, parse_want
 from restauro.systems._tasks import TASKS
 from restauro.systems.pgdiff.recipe import PUBLISHED
 from restauro.weights.store import find
 
-INNER = frozenset("task system faithful wants published whole version sampler sampler_knobs mask_sha256 reference_sha256".split())
+INNER = frozenset(
+    "task system faithful wants published whole latent released version"
+    " sampler sampler_knobs mask_sha256 reference_sha256".split()
+)
 """Fields of a recipe that are no options, or that have one of their own kind."""
 OF_ONE = frozenset("colorizer dropout".split())
 """Fields that are options of one command, which names them as its own."""
@@ -58,6 +61,8 @@ class PhotoCommand(Command):
     """Knobs that do nothing in this task."""
     own: ClassVar[frozenset[str]] = frozenset()
     """Knobs that do something in this task only."""
+    systems: ClassVar[tuple[str, ...]] = ()
+    """Systems of which one does it; the first by default."""
 
     def arguments(self, parser: Parser) -> None:
         parser.usage = f"{parser.prog} PHOTO... [-o OUT] [options]"
@@ -66,6 +71,8 @@ class PhotoCommand(Command):
         self._knobs(parser.add_argument_group("how"))
         if self.task in PUBLISHED:
             self._published(parser.add_argument_group("as published, instead of ours"))
+        if self.systems:
+            self._by(parser)
         self._more(parser)
         add_output_options(parser.options)
 
@@ -115,6 +122,15 @@ class PhotoCommand(Command):
         group.add_argument("--faithful", action="store_true", help="the algorithm as published, defects included")
         add_knobs(group, Published, defaults=PUBLISHED[self.task].published)
 
+    def _by(self, parser: Parser) -> None:
+        group = parser.add_argument_group("with diffbir")
+        first, *others = self.systems
+        which = f"the system that does it (default {first})"
+        group.add_argument("--with", dest="by", choices=[first, *others], help=which)
+        add_knobs(group, Latent)
+        if self.task == "restore":
+            add_knobs(parser.add_argument_group("with diffbir, as released (--faithful)"), Release)
+
     def run(self, args: argparse.Namespace) -> int:
         words = [*args.photos, *(args.input or [])]
         if not words:
@@ -136,6 +152,8 @@ class PhotoCommand(Command):
     def _settings(self, args: argparse.Namespace) -> dict[str, Any]:
         """What `api.make_recipe` is told; checked without loading torch."""
         settings = given(args, Recipe) | given(args, Published) | {"want": tuple(args.want or ())}
+        if self.systems:
+            settings |= given(args, Latent) | given(args, Release) | ({"by": [args.by]} if args.by else {})
         if getattr(args, "faithful", False):
             settings["faithful"] = True
         if args.sampler:
@@ -152,7 +170,8 @@ class PhotoCommand(Command):
         references = args.reference or () if self.reference else ()
         recipe = api.make_recipe("reference" if self.task == "restore" and references else self.task, **settings)
         choose_device(args.device)
-        for name in filter(None, (recipe.prior, recipe.restorer)):  # once, and not for every photograph
+        beside = (recipe.latent.autoencoder, recipe.latent.control) if recipe.latent else ()
+        for name in filter(None, (recipe.prior, recipe.restorer, *beside)):  # once, and not for every photograph
             find(name)
         args.reference = [read(one) for one in references]
         tally, done, told = Tally(), [], set[str]()

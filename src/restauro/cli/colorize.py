@@ -7,5 +7,6 @@ from restauro.cli._photo import PhotoCommand
 
 class Colorize(PhotoCommand):
     task, made, mask = "colorize", "-colorized", ""
+    systems = ("pgdiff", "diffbir")
     skip = frozenset({"colour", "force"})
     own = frozenset({"colorizer"})

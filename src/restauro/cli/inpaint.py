@@ -7,4 +7,5 @@ from restauro.cli._photo import PhotoCommand
 
 class Inpaint(PhotoCommand):
     task, made, mask = "inpaint", "-inpainted", "must"
+    systems = ("pgdiff", "diffbir")
     skip = frozenset({"force"})

@@ -7,3 +7,4 @@ from restauro.cli._photo import PhotoCommand
 
 class Restore(PhotoCommand):
     task, made = "restore", "-restored"
+    systems = ("pgdiff", "diffbir")

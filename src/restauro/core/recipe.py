@@ -62,6 +62,44 @@ class Whole(Knobbed, frozen=True, kw_only=True):
     faces_by: Annotated[str, Knob("system that restores the faces afterwards; empty: none")] = "pgdiff"
 
 
+class Latent(Knobbed, frozen=True, kw_only=True):
+    """How a prior of latents restores (DiffBIR): the networks beside it, what it is shown and told, and what is made of it."""
+
+    autoencoder: Annotated[str, Knob("weights of the autoencoder between pictures and latents")] = "face-latent-autoencoder"
+    control: Annotated[str, Knob("weights that show the prior the first stage's answer (IRControlNet)")] = "face-latent-control"
+    control_scale: Annotated[float, Knob("how much of what they say the prior hears; 0: nothing", ge=0, le=2)] = 1.0
+    text: Annotated[str, Knob("weights that read prompts, for a prior that knows them")] = "sd21-text"
+    prompt: Annotated[str, Knob("what the result shows, in English")] = ""
+    unlike: Annotated[str, Knob("what it does not look like: the negative prompt")] = ""
+    cfg: Annotated[float, Knob("classifier-free guidance: how far from the one prompt to the other", ge=1, le=20)] = 1.0
+    rising: Annotated[bool, Knob('cfg rises from 1 to cfg + 1 on the way (the releases\' "rescaled" one)')] = False
+    augment: Annotated[
+        int, Knob("timestep of the noise laid over what the prior is shown; more: more is invented", ge=0, le=999)
+    ] = 0
+    tile_size: Annotated[int, Knob("side of the tiles that larger pictures are worked on in", ge=64, unit="px")] = 512
+    colour_fix: Annotated[
+        Literal["wavelet", "adain", "none"], Knob("broad colours, or mean and deviation, taken from the first stage's answer")
+    ] = "wavelet"
+    background: Annotated[
+        Literal["clean", "keep"], Knob("around faces that a face prior restores: the first stage's answer, or the photograph")
+    ] = "clean"
+
+
+class Release(Knobbed, frozen=True, kw_only=True):
+    """Settings of DiffBIR as its releases have them; they act with `faithful` only."""
+
+    release: Annotated[Literal["v1", "v2", "v2.1"], Knob("which of them")] = "v2.1"
+    walk: Annotated[str, Knob("sampler in the releases' words: spaced, ddim, dpm++_m2, edm_dpm++_3m_sde, ...")] = "spaced"
+    pull: Annotated[float, Knob("g_scale, the strength of restoration guidance; 0: none", ge=0, le=1e6)] = 0.0
+    pulls: Annotated[int, Knob("g_repeat, how often it pulls at each step", ge=1, le=20)] = 1
+    space: Annotated[Literal["latent", "rgb"], Knob("g_space, where it measures")] = "latent"
+    regions: Annotated[bool, Knob("g_loss w_mse: less where the picture is full of edges; else all of it alike")] = True
+    begin: Annotated[Literal["noise", "cond"], Knob("start_point_type: noise alone, or noise over what the prior is shown")] = (
+        "noise"
+    )
+    tiled: Annotated[bool, Knob("cleaner, autoencoder and prior work in tiles")] = False
+
+
 def visits(respacing: str) -> int:
     """How many timesteps a respacing like "ddpm100", "10,15,20", "karras:10@0.6" or "sr3-linear:20" visits."""
     return sum(int(count) for count in re.findall(r"\d+", respacing.partition("@")[0].rpartition(":")[2]))
@@ -90,6 +128,8 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
     wants: Annotated[tuple[Want, ...], Knob("properties to be guided by")] = ()
     published: Annotated[Published | None, Knob("settings of the published algorithm")] = None
     whole: Annotated[Whole | None, Knob("how an old photograph is restored as a whole")] = None
+    latent: Annotated[Latent | None, Knob("how a prior of latents restores")] = None
+    released: Annotated[Release | None, Knob("settings of DiffBIR as released")] = None
     seed: Annotated[int, Knob("seed of all noise", ge=0, le=2**32 - 1)] = 0
     upscale: Annotated[Literal[1, 2, 4], Knob("size of the result over that of the photograph")] = 1
     upscaler: Annotated[str, Knob("weights that enlarge the photograph where it becomes larger")] = "super-resolver"
@@ -116,7 +156,7 @@ class Recipe(Knobbed, frozen=True, kw_only=True):
         super().__post_init__()
         SAMPLERS.check(self.sampler)
         SYSTEMS.check(self.system)
-        if self.faithful and self.published is None and self.whole is None:
+        if self.faithful and self.published is None and self.whole is None and self.released is None:
             raise RecipeError("a faithful recipe needs its published settings")
         respacing = self.published.respacing if self.published else ""
         if respacing and visits(respacing) != self.steps:

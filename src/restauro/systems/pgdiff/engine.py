@@ -13,16 +13,15 @@ from torch import Tensor
 
 from restauro.core.errors import RecipeError
 from restauro.core.events import Event, Listener, silent
-from restauro.core.knobs import build
 from restauro.core.noise import Noise, PictureNoise
-from restauro.core.recipe import Published, Recipe, Want
-from restauro.core.registry import PROPERTIES, SAMPLERS
-from restauro.diffusion.contract import Guidance, Observation, Property, Sampler, Unguided
+from restauro.core.recipe import Published, Recipe
+from restauro.diffusion.contract import Guidance, Observation, Property, Unguided
 from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.schedule import NoiseSchedule
 from restauro.restorers.smooth import restorer
 from restauro.restorers.timed import Timed
+from restauro.systems._built import property_of, sampler_of
 from restauro.systems._prior import prior, trained
 from restauro.systems.pgdiff.ddnm import NullSpaceGuidance
 from restauro.systems.pgdiff.gdp import gdp
@@ -104,11 +103,6 @@ def _walk(recipe: Recipe, observed: Observation, denoiser: NetworkDenoiser, nois
     return x
 
 
-def sampler_of(recipe: Recipe) -> Sampler:
-    found: Sampler = build(SAMPLERS.get(recipe.sampler), recipe.sampler_knobs, name=recipe.sampler, lax=True)
-    return found
-
-
 def calls(recipe: Recipe) -> int:
     """Of the prior, for one face: second looks and repeats count, the first stage does not."""
     schedule = respaced(recipe, trained(find(recipe.prior)[0]))
@@ -179,11 +173,6 @@ def _inside(published: Published, schedule: NoiseSchedule) -> list[int]:
     """The steps that are repeated."""
     end, begin = (share * schedule.original_steps for share in published.window)
     return [t for t, told in enumerate(schedule.original_index) if end < told < begin]
-
-
-def property_of(want: Want) -> Property:
-    found: Property = build(PROPERTIES.get(want.property), want.knobs, name=want.property, lax=True)
-    return found
 
 
 def _within(recipe: Recipe, out: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from restauro.core.recipe import Recipe
 from restauro.properties._look import look, network_of
-from restauro.systems.pgdiff.engine import property_of
+from restauro.systems._built import property_of
 from restauro.weights.store import available
 
 JUDGE = "identity"

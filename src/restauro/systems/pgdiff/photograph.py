@@ -24,6 +24,7 @@ from restauro.photo.resize import resize
 from restauro.restorers.colour import colorizer
 from restauro.systems._enlarge import enlarge
 from restauro.systems._report import FaceReport, Outcome, Report
+from restauro.systems._tasks import engine_of
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.faces import Frame, Job, all_faces, observed, only_face, to_array, to_tensor
 from restauro.systems.pgdiff.likeness import UNSURE, judge_guides, judge_is_here, likeness
@@ -62,11 +63,13 @@ def restore_variants(
     *,
     mask: np.ndarray | None = None,
     reference: Sequence[Photo] = (),
+    ground: np.ndarray | None = None,
     listener: Listener = silent,
 ) -> Iterator[Outcome]:
     """One outcome a seed, made when it is asked for: memory does not grow with their number.
 
-    pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing. reference: photographs of the people.
+    pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing. reference: photographs of the people. ground:
+    like pixels, what their faces are put into instead.
     Raises InputError where mask or reference will not do, RecipeError for combinations that cannot work.
 
     Each is, to the byte, what its seed gives alone. That is why seeds do not share a batch: the last bits of a network's
@@ -74,6 +77,8 @@ def restore_variants(
     """
     began = time.monotonic()
     plan = _plan(pixels, recipe, device, mask, reference, listener)
+    if ground is not None:
+        plan = plan._replace(ground=_enlarge(ground, None, recipe, device, listener)[0])
     at_once = max(1, BATCH // plan.frame.size**2)
     for done, seed in enumerate(seeds):
         heard = part(listener, done, len(seeds))
@@ -121,7 +126,7 @@ def _outcome(plan: Plan, device: torch.device, began: float) -> Outcome:
         changed=round(float(touched.mean()), 6),
         invented=round(float(touched.mean() if mask is None or recipe.task != "inpaint" else (mask > 0).mean()), 6),
         outside_exact=outside,
-        calls=max((engine.calls(group.recipe) for group in plan.groups), default=0),
+        calls=max((engine_of(recipe).calls(group.recipe) for group in plan.groups), default=0),
         seconds=round(time.monotonic() - began, 3),
         device=str(device),
     )
@@ -153,9 +158,9 @@ def _restore(group: Group, recipe: Recipe, plan: Plan, device: torch.device, lis
     seen = observed(jobs, device)
     if group.references:
         seen = replace(seen, reference=to_tensor(group.references, device))
-    if plan.ground is not plan.base:
+    if _coloured(plan):
         seen = replace(seen, coloured=to_tensor([_ground(job, plan) for job in jobs], device).clamp(-1, 1))
-    out = engine.run(recipe, seen, pictures=[job.face.number - 1 for job in jobs], listener=listener)
+    out = engine_of(recipe).run(recipe, seen, pictures=[job.face.number - 1 for job in jobs], listener=listener)
     judged = judge_is_here() and not judge_guides(recipe)
     alike = likeness(seen.picture, out, plan.frame.template) if judged else None
     for i, job in enumerate(jobs):
@@ -177,6 +182,11 @@ def _patch(job: Job, recipe: Recipe, plan: Plan, device: torch.device) -> Patch:
     larger = enlarge(job.restored, factor, recipe, 0.0, device)
     matrix = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]) @ np.vstack((job.matrix, [0, 0, 1]))
     return Patch(larger, resample(plan.ground, matrix, larger.shape[1::-1], border="edge"), matrix, _strength(job, recipe))
+
+
+def _coloured(plan: Plan) -> bool:
+    """Whether the ground is the whole photograph in colour."""
+    return plan.recipe.task == "colorize" and plan.ground is not plan.base
 
 
 def _ground(job: Job, plan: Plan) -> np.ndarray:
@@ -202,8 +212,9 @@ def _put_back(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
         # a colour that is meant must not be taken for a tone jump, and what it was made from keeps its lightness
         coloured = recipe.task == "colorize"
         out, touched = paste(plan.ground, patches, match_tone=0.0 if coloured else 1.0, keep_luma=coloured)
-        if plan.ground is not base:
+        if _coloured(plan):
             out = into_range(out + ((base - out) @ LUMA)[..., None])
+        if plan.ground is not base:
             touched = touched | (np.abs(out - base).max(-1) > 1e-5)
             out[~touched] = base[~touched]
     if mask is not None:

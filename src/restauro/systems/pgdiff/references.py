@@ -20,7 +20,7 @@ from restauro.photo.faces.align import crop
 from restauro.photo.faces.detect import detect
 from restauro.photo.photo import Photo
 from restauro.restorers.smooth import restorer
-from restauro.systems.pgdiff.engine import property_of
+from restauro.systems._built import property_of
 from restauro.systems.pgdiff.faces import Frame, Job, observed, to_tensor
 from restauro.systems.pgdiff.likeness import embed
 from restauro.systems.pgdiff.recipe import TASKS
