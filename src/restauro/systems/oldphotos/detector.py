@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import msgspec
@@ -42,7 +43,7 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     chain: Chain = "old-photo"
     clean: Annotated[float, Knob("share of pictures without damage", ge=0, le=1)] = 0.15
     magnified: Annotated[float, Knob("how many times half of the pictures are enlarged at most", ge=1, le=8)] = 3.0
-    together: Annotated[int, Knob("so many squares a side are damaged as one picture, as far as a batch allows", ge=1, le=8)] = 2
+    together: Annotated[int, Knob("most squares a side that are damaged as one picture, as a batch allows", ge=1, le=8)] = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,8 +61,11 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     def prepare(self, pictures: Tensor, index: np.ndarray, data: Pictures, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Grey pictures (N, 1, S, S) and their masks, 1 = scratched."""
         shown = torch.cat([magnify(one, self.magnified, rng) for one in pictures.split(1)])
-        count = min(self.together, int(len(shown) ** 0.5))
-        found = [squares(torch.cat(self.scratched(laid(part, count), rng), 1), count) for part in shown.split(count**2)]
+        found = []
+        while len(shown):
+            count = int(rng.integers(1, min(self.together, math.isqrt(len(shown))) + 1))
+            found.append(squares(torch.cat(self.scratched(laid(shown[: count**2], count), rng), 1), count))
+            shown = shown[count**2 :]
         return torch.cat(found).split(1, 1)
 
     def scratched(self, pictures: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from restauro.core.events import Event, Listener
 from restauro.core.recipe import Recipe, Whole
 from restauro.networks.latent_mapping import HighResMapping
-from restauro.photo.colour import keep_tone, tone
+from restauro.photo.colour import keep_colours, keep_tone, tone
 from restauro.photo.holes import big, check_mask, fill
 from restauro.systems.oldphotos import published
 from restauro.systems.oldphotos.recipe import at_hand
@@ -49,13 +49,21 @@ def ours(
         said.append(f"{deep.mean():.1%} of the photograph are holes too large for the network: closed from their edges (Telea)")
     out = restore(shown, mask * ~deep, trio, device, whole.detail)
     heard(Event("steps", 1, 1))
-    if recipe.colour == "keep" and (its := tone(pixels)) != "colour":
-        out = keep_tone(pixels if its == "grey" else out, out)  # yellowed paper may become white, sepia stays one tone
+    if recipe.colour == "keep":
+        out = _coloured(shown, out, mask == 0)
     if whole.only_scratches:
         out = repaired(pixels, out, mask)
     if whole.strength < 1:
         out = pixels + np.float32(whole.strength) * (out - pixels)
     return Base(out, mask, said)
+
+
+def _coloured(pixels: np.ndarray, out: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """`out` as grey, as much of one tone or as much in colour as the photograph is; yellowed paper may become white."""
+    its = tone(pixels)
+    if its == "colour":
+        return keep_colours(pixels, out, known)
+    return keep_tone(pixels if its == "grey" else out, out)
 
 
 def _mask(
