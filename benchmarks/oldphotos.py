@@ -1,4 +1,4 @@
-"""What restoring old photographs gains and costs: `python -m benchmarks.oldphotos [--found] [--pix2pix WEIGHTS]`
+"""What restoring old photographs gains and costs: `python -m benchmarks.oldphotos [--found] [--pix2pix WEIGHTS] [--trios NAME]`
 
 Held-out photographs aged by the chain "old-photo", restored by classical means, by pix2pix and by Old Photos, with and without
 its partial non-local block, by PGDiff on the faces, and by both together; against what the chain asks of a restorer. All get the
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import torch
 from PIL import Image
@@ -130,10 +131,11 @@ def by_pix2pix(weights: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     return restore
 
 
-def ways(pix2pix: str = "", plain: str = "old-photo-plain") -> dict[str, Way]:
-    """plain: of a trio whose mapping has no partial non-local block, as in `Whole.weights`."""
+def ways(pix2pix: str = "", trios: tuple[str, ...] = ()) -> dict[str, Way]:
+    """trios: others than ours, as in `Whole.weights`: whose mapping has no partial non-local block, or is but a linear path."""
     faces, whole = TASKS["old-photo"], Whole(faces_by="", detector="")
-    alone, without = as_a_whole(faces, whole), as_a_whole(faces, Whole(faces_by="", detector="", weights=plain))
+    alone = as_a_whole(faces, whole)
+    others = {name: msgspec.structs.replace(whole, weights=name) for name in trios}
     free = as_a_whole(Recipe(task="old-photo", colour="invent"), whole)
     both = as_a_whole(faces, Whole(detector=""))
     ours = weights_of(whole)
@@ -142,7 +144,7 @@ def ways(pix2pix: str = "", plain: str = "old-photo-plain") -> dict[str, Way]:
         f"OpenCV Telea, NLM {NLM}": Way(by_nlm),
         "BM3D, Telea": Way(by_bm3d),
         "pix2pix": Way(by_pix2pix(pix2pix), (pix2pix,)),
-        "Old Photos without non-local": Way(by_recipe(without), weights_of(Whole(weights=plain))),
+        **{f"Old Photos, {name}": Way(by_recipe(as_a_whole(faces, one)), weights_of(one)) for name, one in others.items()},
         "Old Photos": Way(by_recipe(alone), ours),
         "Old Photos, its own colours": Way(by_recipe(free), ours),
         "PGDiff on faces": Way(by_recipe(faces), (faces.prior, faces.restorer)),
@@ -162,7 +164,7 @@ def here(found: dict[str, Way]) -> dict[str, Way]:
     return can
 
 
-def answers(name: str, arguments: tuple[str, str], old: list[Old]) -> tuple[list[tuple[np.ndarray, float]], float]:
+def answers(name: str, arguments: tuple[str, tuple[str, ...]], old: list[Old]) -> tuple[list[tuple[np.ndarray, float]], float]:
     """One way's pictures with their seconds, and its peak of memory in MB; in a process of its own."""
     restore, found = ways(*arguments)[name].restore, []
     for one in old:
@@ -172,7 +174,7 @@ def answers(name: str, arguments: tuple[str, str], old: list[Old]) -> tuple[list
 
 
 def table(
-    title: str, old: list[Old], arguments: tuple[str, str], leave: tuple[str, ...] = ()
+    title: str, old: list[Old], arguments: tuple[str, tuple[str, ...]], leave: tuple[str, ...] = ()
 ) -> tuple[Table, dict[str, dict[str, np.ndarray]]]:
     """The table, and each way's figures picture by picture. leave: names of ways that are not wanted."""
     judge, arrays, rows = lpips(SHARED / "data" / "weights" / "lpips_alex_f16.npz"), {}, []
@@ -232,7 +234,9 @@ def main() -> None:
     parser.add_argument("--chain", default="old-photo")
     parser.add_argument("--found", action="store_true", help="masks as the scratch detector finds them")
     parser.add_argument("--pix2pix", default="", metavar="WEIGHTS", help="a pix2pix network of the same task")
-    parser.add_argument("--plain", default="old-photo-plain", metavar="NAME", help="a trio without the partial non-local block")
+    parser.add_argument(
+        "--trios", nargs="+", default=[], metavar="NAME", help="other trios: NAME-vae-1, NAME-vae-2, NAME-mapping"
+    )
     parser.add_argument("--leave", nargs="+", default=[], metavar="NAME", help="rows to leave out: BM3D takes long")
     args = parser.parse_args()
     for which in args.sets:
@@ -240,7 +244,7 @@ def main() -> None:
         old = masked(old, Whole().detector) if args.found else old
         told = "found" if args.found else "known"
         found, arrays = table(
-            f"{len(old)} photographs ({which}), masks {told}", old, (args.pix2pix, args.plain), tuple(args.leave)
+            f"{len(old)} photographs ({which}), masks {told}", old, (args.pix2pix, tuple(args.trios)), tuple(args.leave)
         )
         print(found.text())
         print("\n".join(filter(None, (claims(arrays, ours) for ours in ("Old Photos", "both")))) + "\n", flush=True)
