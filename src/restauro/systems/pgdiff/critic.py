@@ -15,9 +15,10 @@ from restauro.core.knobs import Knob, Knobbed
 from restauro.diffusion.contract import Observation
 from restauro.networks.patchgan import PatchGAN
 from restauro.properties._look import gaussian
+from restauro.systems._balance import balance
 from restauro.systems._prior import prior
 from restauro.systems.pgdiff.observed import shown
-from restauro.systems.pgdiff.practice import balance, damage, first_stage
+from restauro.systems.pgdiff.practice import damage, first_stage
 from restauro.training.augment import augment
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator

@@ -16,12 +16,13 @@ from restauro.networks.unet import UNet
 from restauro.properties.identity import Identity, Person
 from restauro.properties.perceptual import Perceptual, Seen
 from restauro.restorers.smooth import smooth_answer
+from restauro.systems._balance import balance
 from restauro.systems.pgdiff.critic import CriticObjective
 from restauro.systems.pgdiff.faces import OURS
 from restauro.systems.pgdiff.identity import IdentityObjective
 from restauro.systems.pgdiff.noisy_classifier import ClassifierObjective
 from restauro.systems.pgdiff.observed import CHANNELS, channels
-from restauro.systems.pgdiff.practice import DAMAGES, balance, damage, first_stage
+from restauro.systems.pgdiff.practice import DAMAGES, damage, first_stage
 from restauro.systems.pgdiff.student import StudentObjective
 from restauro.training.augment import PARAMETERS, augment
 from restauro.training.data import Pictures

@@ -15,7 +15,6 @@ from restauro.degradations.holes import Holes
 from restauro.degradations.scratches import Scratches
 from restauro.diffusion.contract import Restorer
 from restauro.restorers.smooth import restorer
-from restauro.training.data import Pictures
 
 DAMAGES = {"blind": 0.7, "grey": 0.08, "holes": 0.1, "old-photo": 0.12}
 """Kinds of damage and their shares."""
@@ -47,10 +46,3 @@ def damage(picture: Tensor, rng: np.random.Generator, kind: str | None = None) -
 def first_stage(name: str) -> Restorer:
     """The restorer whose answers others learn from, on the CPU, where pictures are made ready."""
     return restorer(name, torch.device("cpu"))
-
-
-def balance(data: Pictures) -> np.ndarray:
-    """(n,) how often each picture is drawn: sharp ones and women, who are few in the usual collections, more often."""
-    sharp = np.array([record.get("sharp", 300.0) for record in data.records])
-    women = np.array([str(record.get("gender", "")).startswith("f") for record in data.records])
-    return np.clip(sharp / 300.0, 0.6, 2.5) * np.where(women, 2.2, 1.0)

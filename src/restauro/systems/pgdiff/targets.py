@@ -15,8 +15,9 @@ from restauro.core.errors import OutputError
 from restauro.core.home import cache_dir
 from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
+from restauro.systems._balance import balance
 from restauro.systems.pgdiff import engine
-from restauro.systems.pgdiff.practice import balance, damage
+from restauro.systems.pgdiff.practice import damage
 from restauro.training.augment import augment
 from restauro.training.data import Pictures
 from restauro.weights.store import find
