@@ -122,7 +122,7 @@ class InStep(TorchFunctionMode):
     def normed(
         self, x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
     ) -> Tensor:
-        own = torch.var_mean(x.view(len(x), num_groups, -1), -1, correction=0, keepdim=True)
+        own = torch.var_mean(x.reshape(len(x), num_groups, -1), -1, correction=0, keepdim=True)
         mean, variance = self.pool.agreed(self.index, own[1], own[0], x.shape[2] * x.shape[3])
         even = ((x.reshape(len(x), num_groups, -1) - mean) / (variance + eps).sqrt()).view(x.shape)
         scale, shift = (other if one is None else one[:, None, None] for one, other in ((weight, 1.0), (bias, 0.0)))

@@ -30,6 +30,7 @@ from restauro.systems.pgdiff.faces import Frame, Job, all_faces, observed, only_
 from restauro.systems.pgdiff.likeness import UNSURE, judge_guides, judge_is_here, likeness
 from restauro.systems.pgdiff.references import Group, grouped
 from restauro.systems.pgdiff.report import notices
+from restauro.weights.store import find
 
 BATCH = 16 * 128**2
 """Pixels of faces at once, sixteen of 128 x 128: bounds the memory of a school photograph."""
@@ -103,7 +104,7 @@ def _plan(
     enlarged, big_mask = _enlarge(pixels, mask, recipe, device, listener)
     # the published algorithm is shown scratches and holes as they are
     base = enlarged if big_mask is None or recipe.faithful else fill(enlarged, big_mask)
-    frame = Frame.of(recipe.prior, recipe.aligned and not reference)
+    frame = Frame.of(_made_for_faces(recipe), recipe.aligned and not reference)
     jobs = [only_face(base, big_mask, frame)] if recipe.aligned else all_faces(base, big_mask, recipe, frame, said, listener)
     groups = grouped(jobs, reference, recipe, frame, device, said)
     if any(judge_guides(group.recipe) for group in groups):
@@ -111,6 +112,12 @@ def _plan(
     coloured = recipe.task == "colorize" and recipe.colorizer and not recipe.aligned
     ground = colorizer(recipe.colorizer, device)(base) if coloured else base
     return Plan(recipe, enlarged, base, ground, big_mask, tone(pixels), frame, jobs, groups, said)
+
+
+def _made_for_faces(recipe: Recipe) -> str:
+    """The weights that say how faces are aligned: the prior or, behind one of anything, what steers it."""
+    control = recipe.latent.control if recipe.latent else ""
+    return control if control and find(control)[0].face_template else recipe.prior
 
 
 def _outcome(plan: Plan, device: torch.device, began: float) -> Outcome:
