@@ -32,7 +32,7 @@ from tests.systems.oldphotos.stages import RUN, pictures, shipped, trained
 CPU = torch.device("cpu")
 PARTS: dict[str, Any] = {
     "stage1": Stage1Objective(**SWINIR, chain="codeformer"),
-    "autoencoder": AutoencoderObjective(width=8, critic_width=4, features="mini-critic"),
+    "autoencoder": AutoencoderObjective(width=8, critic_width=4, critic_after=0, features="mini-critic"),
     "prior": LatentPriorObjective(autoencoder="mini-latents", width=8, mult=(1, 2), attention=(2,), head_channels=8),
     "control": ControlObjective(prior="mini-prior", restorer="mini-restorer", chain="codeformer"),
 }
@@ -87,6 +87,13 @@ def test_the_scale_is_measured_and_kept() -> None:
     assert float(network.autoencoder.scale) != before
     kept = load("mini-latents")
     assert isinstance(kept, AutoencoderKL) and isinstance(kept.scale, torch.Tensor)
+
+
+def test_the_critic_comes_later() -> None:
+    part, data = msgspec.structs.replace(PARTS["autoencoder"], critic_after=2), pictures()
+    network, batch = part.build(data), data.batch(np.arange(2))
+    said = [[who for who, _ in part.turns(network, batch, np.random.default_rng(step))] for step in range(3)]
+    assert said == [["autoencoder"], ["autoencoder"], ["autoencoder", "critic"]]
 
 
 def test_both_sides_ask_as_much_of_the_last_layer() -> None:
@@ -173,6 +180,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "perceptual": 0.0,
         "features": "mini-critic-2",
         "adversarial": 0.0,
+        "critic_after": 1,
         "critic_width": 8,
     },
     "prior": {

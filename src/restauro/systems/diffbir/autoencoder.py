@@ -26,11 +26,14 @@ SHARE = 0.01
 
 
 class Judged(nn.Module):
-    """The autoencoder, and the critic that is only there while it learns."""
+    """The autoencoder, the critic that is only there while it learns, and how many batches they have seen."""
+
+    seen: Tensor
 
     def __init__(self, autoencoder: AutoencoderKL, critic: PatchGAN | None):
         super().__init__()
         self.autoencoder, self.critic = autoencoder, critic
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     def forward(self, pictures: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What comes back of pictures, the latents on the way, drawn with noise of N(0, 1), and their KL divergence from N(0, 1)
@@ -45,8 +48,8 @@ class AutoencoderObjective(Knobbed, frozen=True, kw_only=True):
     """Absolute error, deep features, a critic of patches, and a KL divergence that only keeps latents together.
 
     As published the critic's loss is hinged (Lim and Ye 2017, arXiv 1705.02894), and what it asks of the decoder's last layer is
-    made as strong as what the other losses ask of it (Esser et al. 2021, arXiv 2012.09841, equation 7). Ours plays from the
-    beginning. The scale of the latents is measured on the way and kept among the weights.
+    made as strong as what the other losses ask of it (Esser et al. 2021, arXiv 2012.09841, equation 7). The scale of the latents
+    is measured on the way and kept among the weights.
     """
 
     latent: Annotated[int, Knob("channels of the latents", ge=1)] = 4
@@ -59,6 +62,7 @@ class AutoencoderObjective(Knobbed, frozen=True, kw_only=True):
     perceptual: Annotated[float, Knob("weight of the distance of features", ge=0)] = 0.3
     features: Annotated[str, Knob("weights of the network whose features these are")] = "face-critic"
     adversarial: Annotated[float, Knob("weight of the critic's say over the other losses'; 0: no critic", ge=0)] = 0.3
+    critic_after: Annotated[int, Knob("batches before there is a critic; published: 50000", ge=0)] = 2000
     critic_width: Annotated[int, Knob("channels of the critic's first layer", ge=4)] = 24
 
     def arguments(self) -> dict[str, Any]:
@@ -90,10 +94,11 @@ class AutoencoderObjective(Knobbed, frozen=True, kw_only=True):
         pictures = pictures.to(home(network))
         answer, latents, divergence = network(pictures, noise)
         autoencoder.measure(latents, SHARE)
+        network.seen += 1
         loss = (answer - pictures).abs().mean() + self.kl * divergence
         if self.perceptual:
             loss = loss + self.perceptual * self.apart(answer, pictures)
-        if critic is None:
+        if critic is None or network.seen <= self.critic_after:
             yield "autoencoder", loss
             return
         say = -critic(answer).mean()
