@@ -14,7 +14,11 @@ from restauro.core.errors import RecipeError
 from restauro.core.knobs import knobs, suggest
 from restauro.core.recipe import Recipe
 from restauro.systems._tasks import TASKS
+from restauro.systems.diffbir.recipe import NAMED, RELEASED
 from restauro.systems.pgdiff.recipe import BASELINES, PUBLISHED
+
+OURS, OTHERS = TASKS | NAMED, BASELINES | RELEASED
+"""What we do, and what others published beside PGDiff's tasks, which have the names of ours."""
 
 
 class Recipes(Command):
@@ -24,19 +28,19 @@ class Recipes(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         if args.action == "list":
-            faithful = PUBLISHED | BASELINES
+            faithful = PUBLISHED | OTHERS
             if args.json:
-                print_json({"ours": TASKS, "faithful": faithful})
+                print_json({"ours": OURS, "faithful": faithful})
             else:
-                rows = [(name, _in_short(TASKS.get(name)), _in_short(faithful.get(name))) for name in TASKS | faithful]
+                rows = [(name, _in_short(OURS.get(name)), _in_short(faithful.get(name))) for name in OURS | faithful]
                 print_table([("RECIPE", "OURS", "AS PUBLISHED (--faithful, --method)"), *rows])
             return 0
         name = name_of(args, "recipe").replace("_", "-")
-        if name not in TASKS | BASELINES:
-            raise RecipeError(f"unknown recipe {name!r}{suggest(name, TASKS | BASELINES)}")
-        if args.faithful and name not in PUBLISHED | BASELINES:
+        if name not in OURS | OTHERS:
+            raise RecipeError(f"unknown recipe {name!r}{suggest(name, OURS | OTHERS)}")
+        if args.faithful and name not in PUBLISHED | OTHERS:
             raise RecipeError(f"{name} was never published as a program: there is no faithful recipe of it")
-        print_recipe(((PUBLISHED if args.faithful else TASKS) | BASELINES)[name], json=args.json)
+        print_recipe(((PUBLISHED if args.faithful else OURS) | OTHERS)[name], json=args.json)
         return 0
 
 

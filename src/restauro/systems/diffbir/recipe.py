@@ -41,6 +41,9 @@ TASKS_WITH: dict[str, Recipe] = {
 }
 """Ours, by the tasks that DiffBIR's prior can do: ten evenly trailing timesteps, from noise over the first stage's answer."""
 
+NAMED: dict[str, Recipe] = {f"{task}-diffbir": recipe for task, recipe in TASKS_WITH.items()}
+"""By the names under which `restauro recipes` shows them."""
+
 BAD = (
     "painting, oil painting, illustration, drawing, art, sketch, cartoon, CG style, 3D render, unreal engine, blurring, dirty, "
     "messy, worst quality, low quality, frames, watermark, signature, jpeg artifacts, deformed, lowres, over-smooth"
@@ -83,3 +86,7 @@ def published(release: str = "v2.1", task: str = "restore") -> Recipe:
         latent=Latent(autoencoder="sd21-autoencoder", **told),
         released=Release(release=release, walk=own["walk"]),  # type: ignore[arg-type]
     )
+
+
+RELEASED: dict[str, Recipe] = {f"restore-diffbir-{release}": published(release) for release in OFFICIAL}
+"""By the names under which `restauro recipes` shows them."""
