@@ -18,7 +18,7 @@ from restauro.training.data import Pictures
 Faces = Annotated[
     Literal["restauro128", "ffhq512", "none"], Knob("how the faces in the pictures are aligned; none: they show anything")
 ]
-SCORED, PART, TERMS = 64, 8, 4
+SCORED, PART, TERMS = 64, 8, 2
 """Held-out pictures, how many of them at once, and timesteps for each."""
 
 
