@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from restauro.diffusion.contract import Codec
 from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.restorers.strips import Strips
 
@@ -37,3 +38,19 @@ class LatentCodec:
             return way(x)
         with torch.no_grad(), Strips(x.device):
             return torch.cat([way(one[None]) for one in x])
+
+
+@dataclass(frozen=True)
+class Known:
+    """A codec that is not asked again for the latents of one picture: what the control is shown, properties pull towards, too."""
+
+    codec: Codec
+    picture: Tensor
+    latents: Tensor
+
+    def encode(self, picture: Tensor) -> Tensor:
+        same = picture.shape == self.picture.shape and torch.equal(picture, self.picture)
+        return self.latents if same else self.codec.encode(picture)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.codec.decode(latents)

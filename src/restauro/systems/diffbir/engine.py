@@ -19,7 +19,7 @@ from torch import Tensor
 from restauro.core.events import Event, Listener, silent
 from restauro.core.noise import Noise, PictureNoise
 from restauro.core.recipe import Latent, Recipe
-from restauro.diffusion.contract import Guidance, Observation, Property, Unguided
+from restauro.diffusion.contract import Codec, Guidance, Observation, Property, Unguided
 from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.guidance import CleanGuidance, Wanted
 from restauro.diffusion.latent_guidance import LatentGuidance
@@ -28,7 +28,7 @@ from restauro.properties.region_adaptive import RegionAdaptive
 from restauro.systems._built import property_of, sampler_of
 from restauro.systems._prior import trained
 from restauro.systems.diffbir.cleaning import cleaned
-from restauro.systems.diffbir.codec import LatentCodec
+from restauro.systems.diffbir.codec import Known
 from restauro.systems.diffbir.colour_fix import colour_fixed
 from restauro.systems.diffbir.denoiser import latent_denoiser
 from restauro.systems.diffbir.pairing import WORSE, error
@@ -99,7 +99,7 @@ def _walk(recipe: Recipe, parts: Parts, seen: Observation, pictures: Sequence[in
     noise = PictureNoise(recipe.seed, pictures, condition.shape[1:], condition.device)
     _warn_of_a_wrong_pair(recipe, parts, condition, noise)
     denoiser = denoiser_of(recipe, parts, condition, noise).on(schedule)
-    guide = guidance_of(recipe, seen, schedule, codec)
+    guide = guidance_of(recipe, seen, schedule, Known(codec, restored, condition))
     start = noise(0) if recipe.start == 0 else schedule.q_sample(condition, len(schedule) - 1, noise(0))
     x = start
     for step in sampler_of(recipe).steps(denoiser, start, guide, noise):
@@ -147,7 +147,7 @@ def calls(recipe: Recipe) -> int:
     return 0 if schedule is None else sampler_of(recipe).calls(len(schedule))
 
 
-def guidance_of(recipe: Recipe, seen: Observation, schedule: NoiseSchedule, codec: LatentCodec) -> Guidance:
+def guidance_of(recipe: Recipe, seen: Observation, schedule: NoiseSchedule, codec: Codec) -> Guidance:
     """By the recipe's wishes and, when restoring, by regions: as much as the fidelity says."""
     wanted = wishes(recipe)
     return LatentGuidance(wanted, seen, schedule, codec) if wanted else Unguided()
