@@ -1,4 +1,4 @@
-"""Defects of the releases that are not ours: of the engine, and of how large pictures are cut up. Others: beside their subject."""
+"""Defects of the releases that are not ours: of the engine, and of how large pictures are cut up."""
 
 from __future__ import annotations
 
