@@ -59,12 +59,13 @@ def checked(recipe: Recipe) -> Passport:
     latent = recipe.latent or Latent()
     names = {"prior": recipe.prior, "control": latent.control, "autoencoder": latent.autoencoder}
     found = {part: find(name)[0] for part, name in names.items()}
+    named = names | {"text": latent.text}  # its first stage may be any
     for part, passport in found.items():
         if passport.kind != KINDS[part]:
             raise WeightsError(f"{passport.name!r} is a {passport.kind}, not a {KINDS[part]}: it is no {part} of DiffBIR's")
         for other, wanted in passport.needs.items():
-            if names.get(other, wanted) != wanted:
-                raise WeightsError(f"{passport.name!r} was trained with {wanted!r}, not with {names[other]!r}")
+            if wanted and named.get(other, wanted) != wanted:
+                raise WeightsError(f"{passport.name!r} was trained with {wanted!r}, not with {named[other]!r}")
     prior, control = found["prior"], found["control"]
     for fact in FACTS:
         ours, theirs = getattr(control, fact), getattr(prior, fact)
