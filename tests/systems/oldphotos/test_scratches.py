@@ -49,7 +49,7 @@ def test_another_sensitivity_needs_no_second_look(thin: None) -> None:
     assert as_mask(found, 0.6, 3).mean() > 2 * as_mask(found, 0.6, 0).mean()
 
 
-def test_any_size_and_a_small_copy_of_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_size_and_smaller_copies_of_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     seen: list[tuple[int, ...]] = []
 
@@ -64,9 +64,10 @@ def test_any_size_and_a_small_copy_of_a_large_one(monkeypatch: pytest.MonkeyPatc
         assert find_scratches(photograph(height, width), "x", CPU).shape == (height, width)
     assert all(side % 4 == 0 for shape in seen for side in shape)
     seen.clear()
-    monkeypatch.setattr(scratches, "SMALL", 48)
+    monkeypatch.setattr(scratches, "HALF", 64)
+    monkeypatch.setattr(scratches, "SMALL", 16)
     found = find_scratches(photograph(96, 120), "x", CPU)
-    assert seen == [(96, 120), (48, 60)] and 0 <= found.min() <= found.max() <= 1
+    assert seen == [(96, 120), (48, 60), (16, 20)] and 0 <= found.min() <= found.max() <= 1
 
 
 def test_without_a_detector_it_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from restauro.core.recipe import Recipe, Whole
 from restauro.networks.latent_mapping import LatentMapping, ScratchMapping
 from restauro.networks.photo_vae import PhotoVAE
 from restauro.photo.colour import srgb_to_lab
+from restauro.systems._report import FaceReport
 from restauro.systems.oldphotos import stages
 from restauro.systems.oldphotos import whole as engine
-from restauro.systems.oldphotos.photograph import restore_variants
+from restauro.systems.oldphotos.photograph import in_the_light_of, restore_variants
 from restauro.systems.oldphotos.recipe import as_a_whole
 from restauro.systems.oldphotos.scratches import find_scratches
 from restauro.systems.oldphotos.whole import Trio, restore
@@ -206,6 +207,23 @@ def test_defect_11_missing_weights_are_errors(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("RESTAURO_HOME", str(tmp_path / "empty"))
     with pytest.raises(WeightsError, match="scratch-detector"):
         restauro.old_photo(picture, mask="auto")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_faces_keep_the_light_of_the_whole_and_their_own_detail(times: int) -> None:
+    base = np.full((120, 160, 3), 0.5, np.float32)
+    y, x = np.mgrid[: 120 * times, : 160 * times] / times
+    pasted = ((abs(x - 80) < 30) & (abs(y - 60) < 30))[:, :, None]
+    blotch, detail = 0.2 * np.exp(-((x - 70) ** 2 + (y - 60) ** 2) / 200), 0.1 * np.sign(np.sin(1.5 * x))
+    found = (0.5 + pasted * (blotch + detail)[:, :, None]).repeat(3, 2).astype(np.float32)
+    face = FaceReport(number=1, box=(60.0, 35.0, 40.0, 50.0), eye_distance=20.0, verdict="restored", why="")
+    kept = in_the_light_of(base, found, [face])
+    left = kept - 0.5 - pasted * detail[:, :, None]
+    inside = (abs(x - 80) < 20) & (abs(y - 60) < 20)
+    assert abs(left[inside]).mean() < 0.35 * blotch[inside].mean()
+    assert np.array_equal(kept[~pasted[:, :, 0]], found[~pasted[:, :, 0]]) and np.ptp(kept, -1).max() == 0
+    refused = msgspec.structs.replace(face, verdict="unclear")
+    assert np.array_equal(in_the_light_of(base, found, [refused]), found)
 
 
 def test_all_knobs_act(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
         shown = torch.cat([magnify(one, self.magnified, rng) for one in pictures.split(1)])
         found = []
         while len(shown):
-            count = int(rng.integers(1, min(self.together, math.isqrt(len(shown))) + 1))
+            sides = np.arange(1, min(self.together, math.isqrt(len(shown))) + 1)
+            count = int(rng.choice(sides, p=sides**-2.0 / (sides**-2.0).sum()))  # as many squares of each kind
             found.append(squares(torch.cat(self.scratched(laid(shown[: count**2], count), rng), 1), count))
             shown = shown[count**2 :]
         return torch.cat(found).split(1, 1)

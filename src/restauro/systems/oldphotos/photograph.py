@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import cv2
 import msgspec
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from restauro.weights.store import find
 SHADING = "shadow or glare over large parts is beyond Old Photos: what is shaded stays so"
 SAME = 1e-5
 """Half a level of 16 bits is 8e-6."""
+LIGHT, EDGE = 1 / 12, 2.0
+"""How broad light and shade are, in widths of a face; and how softly they end where a face was pasted, in pixels."""
 
 
 class Faces(NamedTuple):
@@ -75,7 +78,8 @@ def _with_faces(
     if whole.faces_by:
         own = msgspec.structs.replace(recipe, system=whole.faces_by, whole=None)
         for found in way(own)(base.pixels, own, seeds, device, reference=reference, listener=listener):
-            yield Faces(found.pixels, found.report.faces, found.report.notices, found.report.calls)
+            pixels = in_the_light_of(base.pixels, found.pixels, found.report.faces)
+            yield Faces(pixels, found.report.faces, found.report.notices, found.report.calls)
         return
     for seed in seeds:
         own = msgspec.structs.replace(recipe, seed=seed)
@@ -83,6 +87,25 @@ def _with_faces(
             enlarge(base.pixels, recipe.upscale, own, recipe.cleaning, device, listener) if recipe.upscale > 1 else base.pixels
         )
         yield Faces(enlarged, (), (), 0)
+
+
+def in_the_light_of(base: np.ndarray, found: np.ndarray, faces: Sequence[FaceReport]) -> np.ndarray:
+    """`found`, whose faces were restored in `base`, with the light and shade that `base` has across each face.
+
+    What is broader than a tenth of a face was the whole photograph's to decide: a prior of faces that lights some parts of one
+    again makes a mask of it. found may be larger than `base`, which the boxes of the faces are told in.
+    """
+    times, out = len(found) / len(base), found.copy()
+    wanted = base if base.shape == found.shape else resize(base, *found.shape[:2])
+    for face in faces:
+        if face.verdict in ("restored", "unsure"):
+            x, y, width, height = (times * value for value in face.box)
+            rows, columns = (slice(max(0, round(low - side)), round(low + 2 * side)) for low, side in ((y, height), (x, width)))
+            apart = wanted[rows, columns] - out[rows, columns]
+            touched = (np.abs(apart).max(-1) > SAME).astype(np.float32)
+            inside = cv2.GaussianBlur(touched, (0, 0), EDGE) * touched
+            out[rows, columns] += inside[:, :, None] * cv2.GaussianBlur(apart, (0, 0), max(LIGHT * width, 1.0))
+    return out.clip(0, 1)
 
 
 def _outcome(

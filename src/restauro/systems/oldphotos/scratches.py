@@ -1,7 +1,7 @@
-"""Where a photograph is scratched: the detector at the photograph's own size, in tiles, and once over a small copy.
+"""Where a photograph is scratched: the detector at the photograph's own size, in tiles, and over smaller copies.
 
-At its own size lines of one pixel are seen wherever they lie; the small copy shows what is too wide for that. What is kept is
-the probability, so that another sensitivity needs no second look.
+At its own size lines of one pixel are seen wherever they lie; the copies show what is too wide for that. What is kept is the
+probability, so that another sensitivity needs no second look.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from restauro.systems._prior import precision
 from restauro.weights.store import load
 
 TILE, OVERLAP = 512, 96
-SMALL = 192
-"""Short side of the small copy."""
+HALF, SMALL = 256, 192
+"""Pixels of the short side: from where on a copy of half the size is looked at; and of the smallest copy."""
 MUCH = 0.5
 """A larger share of a photograph is not scratches: the detector is mistaken."""
 
@@ -32,11 +32,15 @@ def find_scratches(pixels: np.ndarray, detector: str, device: torch.device, list
     height, width = pixels.shape[:2]
     light = np.asarray(pixels @ LUMA, np.float32)
     found = _in_tiles(light, detector, device, listener)
-    share = SMALL / min(height, width)
-    if share < 2 / 3:
+    for share in _copies(min(height, width)):
         small = resize(light, max(1, round(height * share)), max(1, round(width * share)), "area")
         np.maximum(found, resize(_in_tiles(small, detector, device), height, width, "bilinear"), out=found)
     return found.clip(0, 1)
+
+
+def _copies(side: int) -> list[float]:
+    """Shares of the short side, well apart."""
+    return [0.5] * (side >= HALF) + [SMALL / side] * (side > 3 * SMALL)
 
 
 def as_mask(probability: np.ndarray, sensitivity: float = 0.1, grow: int = 1) -> np.ndarray:
