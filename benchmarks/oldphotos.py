@@ -108,10 +108,14 @@ def by_nlm(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def by_bm3d(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Denoised by as much noise as is measured (Dabov et al. 2007), then closed: the order of the paper's baseline."""
-    from bm3d import bm3d_rgb
+    from bm3d import bm3d, bm3d_rgb
 
     sigma = max(noise_level(np.asarray(picture @ LUMA, np.float32)), 1.0) / 255
-    return fill(np.asarray(bm3d_rgb(picture, sigma), np.float32).clip(0, 1), mask)
+    if np.ptp(picture, -1).max() == 0:  # it divides by the range of each colour channel
+        clean = np.repeat(bm3d(picture[..., 0], sigma)[..., None], 3, -1)
+    else:
+        clean = bm3d_rgb(picture, sigma)
+    return fill(np.asarray(clean, np.float32).clip(0, 1), mask)
 
 
 def by_recipe(recipe: Recipe) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

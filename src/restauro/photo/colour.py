@@ -19,8 +19,7 @@ _TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.
 _WHITE = _TO_XYZ.sum(1)
 _BINS = 48
 _OWN = 0.75
-"""Share of a restored photograph's colours that comes from its own. On 29 aged validation photographs in colour the chroma error
-is 9.75 with it, 9.86 with a half, 9.75 with all and 10.39 with none, which also loses what is local, as stains."""
+"""Share of a restored photograph's colours that comes from its own: what is local, as stains, may go."""
 _LEAST = 64
 """Pixels of a small copy that a change of colours is told from."""
 
@@ -110,9 +109,10 @@ def keep_tone(original: np.ndarray, restored: np.ndarray) -> np.ndarray:
 def keep_colours(original: np.ndarray, restored: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The restored picture, where it is known, with colours that come three quarters from the original's own.
 
-    One change of the whole picture's colours, affine in L*, a* and b*, follows what was restored (least squares over a small
-    copy): a cast goes, and what only one network took for a cast, a teal dress in a yellowed print, stays. Lightness is the
-    restored picture's. original, restored: (H, W, 3) of one size; known: (H, W) booleans.
+    One change of the whole picture's colours follows what was restored (least squares over a small copy): half way between an
+    affine one in L*, a* and b* and one that only moves the colours of each lightness. So a cast goes, and much of what only the
+    network took for a cast, a teal dress in a yellowed print, stays. Lightness is the restored picture's. original, restored:
+    (H, W, 3) of one size; known: (H, W) booleans.
     """
     was, found = srgb_to_lab(original), srgb_to_lab(restored)
     height, width = known.shape
@@ -122,7 +122,9 @@ def keep_colours(original: np.ndarray, restored: np.ndarray, known: np.ndarray) 
     if told.sum() < _LEAST:
         return restored
     near, far = (resize(lab.astype(np.float32), *size, "area")[told[..., 0]] for lab in (was, found))
-    change = np.linalg.lstsq(np.column_stack((near, np.ones(len(near)))), far[:, 1:], rcond=None)[0].astype(np.float32)
+    affine = np.linalg.lstsq(np.column_stack((near, np.ones(len(near)))), far[:, 1:], rcond=None)[0]
+    shift = np.linalg.lstsq(np.column_stack((near[:, 0], np.ones(len(near)))), far[:, 1:] - near[:, 1:], rcond=None)[0]
+    change = np.asarray((affine + np.vstack((shift[0], np.eye(2), shift[1]))) / 2, np.float32)
     own = was @ change[:3] + change[3]
     found[..., 1:] += _OWN * known[..., None] * (own - found[..., 1:])
     return lab_to_srgb(found)

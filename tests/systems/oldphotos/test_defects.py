@@ -59,7 +59,8 @@ def test_defects_18_and_19_faces_are_another_systems_by_default_and_can_be_switc
     assert given.system == "pgdiff" and given.fidelity == 0.7 and given.faces == (1,) and given.whole is None
     assert base is again and (base != pixels).any()  # the whole is restored once
     assert first.report.faces[0].likeness == 0.5 and first.report.calls == 7 and "x" in first.report.notices
-    assert (first.pixels[3, 4] == np.float32(0.1)).all() and (second.pixels[3, 4] == np.float32(0.2)).all()
+    for found, own in ((first, 0.1), (second, 0.2)):  # a single pixel, so that hardly any light is the whole's
+        assert np.abs(found.pixels[3, 4] - own).max() < 0.01
     handed.clear()
     alone = next(restore_variants(pixels, as_a_whole(Recipe(task="old-photo"), Whole(detector="", faces_by="")), [1], CPU))
     assert not handed and alone.report.faces == () and (alone.pixels == base).all()
