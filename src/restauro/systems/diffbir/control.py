@@ -25,7 +25,7 @@ from restauro.systems._balance import balance
 from restauro.systems._prior import precision, read_as_said, trained
 from restauro.systems.diffbir.latent_prior import STEPS
 from restauro.systems.diffbir.practice import Faces, codec, drawn, held_loss, home
-from restauro.systems.diffbir.prompts import tokens
+from restauro.systems.diffbir.prompts import read
 from restauro.training.data import Pictures
 from restauro.training.objective import torch_generator
 from restauro.training.pairs import damaged
@@ -134,16 +134,12 @@ class ControlObjective(Knobbed, frozen=True, kw_only=True):
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         return trained(self.about).q_sample(latents, t, noise)
 
-    @torch.no_grad()
     def context(self, prompts: Sequence[str], device: torch.device) -> Tensor | None:
         """(N, tokens, context), or None for a prior that knows no prompts. What is said twice is read once."""
         if not self.text:
             return None
-        network, passport = network_of(self.text, ("text-tower",), device)
         said = sorted(set(prompts))
-        with precision(device):
-            read: Tensor = network(tokens(said, int(passport.arguments.get("length", 77))).to(device)).float()
-        return read[[said.index(prompt) for prompt in prompts]]
+        return read(self.text, said, device)[[said.index(prompt) for prompt in prompts]]
 
     def denoiser(self, network: nn.Module, hint: Tensor, context: Tensor | None, heard: float = 1.0) -> NetworkDenoiser:
         """The steered prior, of latents like `hint`."""

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from restauro.core.errors import RecipeError, WeightsError
 from restauro.core.recipe import Latent, Recipe
-from restauro.systems._prior import precision
 from restauro.systems.diffbir.codec import LatentCodec
-from restauro.systems.diffbir.prompts import tokens
+from restauro.systems.diffbir.prompts import read
 from restauro.weights.passports import Passport
 from restauro.weights.store import find, load
 
@@ -89,10 +88,5 @@ def contexts(about: Passport, latent: Latent, device: torch.device) -> tuple[Ten
         return ()
     if latent.cfg > 1 and latent.prompt == latent.unlike:
         raise RecipeError("cfg goes from one prompt to another: say what the result shows (prompt), or does not (unlike)")
-    passport = find(latent.text)[0]
-    if passport.kind != "text-tower":
-        raise WeightsError(f"{latent.text!r} is a {passport.kind}, not a text-tower")
-    network, length = load(latent.text, device), int(passport.arguments.get("length", 77))
-    with torch.no_grad(), precision(device):
-        told: Tensor = network(tokens([latent.prompt, latent.unlike], length).to(device)).float()
+    told = read(latent.text, [latent.prompt, latent.unlike], device)
     return told[:1], told[1:]

@@ -18,16 +18,29 @@ import torch
 from torch import Tensor
 
 from restauro.core.errors import WeightsError
+from restauro.properties._look import network_of
+from restauro.systems._prior import precision
 
 MERGES = 49152 - 256 - 2
 START, END = 49406, 49407
 WORDS = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|(?:[^\s\w]|_)+")
+LENGTH = 77
+"""Tokens that CLIP reads."""
 ABSENT = (
     "prompts need the vocabulary of the package open_clip_torch: pip install 'restauro[prompts]'; the empty prompt needs none"
 )
 
 
-def tokens(prompts: Sequence[str], length: int = 77) -> Tensor:
+@torch.no_grad()
+def read(name: str, prompts: Sequence[str], device: torch.device) -> Tensor:
+    """(N, tokens, width): what the text tower of a name makes of prompts. Raises WeightsError where it is none."""
+    network, passport = network_of(name, ("text-tower",), device)
+    with precision(device):
+        told: Tensor = network(tokens(prompts, int(passport.arguments.get("length", LENGTH))).to(device))
+    return told.float()
+
+
+def tokens(prompts: Sequence[str], length: int = LENGTH) -> Tensor:
     """(N, length) int64: start, what is said, end, zeros; what is longer is cut. `WeightsError` without the vocabulary."""
     rows = torch.zeros(len(prompts), length, dtype=torch.long)
     for row, prompt in zip(rows, prompts, strict=True):
