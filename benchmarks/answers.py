@@ -18,6 +18,9 @@ from benchmarks.faces import Faces
 from benchmarks.scores import levels
 from restauro.core.noise import PictureNoise
 from restauro.core.recipe import Recipe
+from restauro.systems._built import property_of
+from restauro.systems._tasks import engine_of
+from restauro.systems.diffbir.cleaning import cleaned
 from restauro.systems.pgdiff import engine
 from restauro.systems.pgdiff.recipe import TASKS
 from restauro.weights.store import available
@@ -66,8 +69,9 @@ def kept(recipe: Recipe, faces: Faces) -> Answer | None:
 def restored(recipe: Recipe, faces: Faces) -> Tensor:
     """(N, 3, H, W) in [-1, 1]. With references one face at a time: everybody has a reference of their own."""
     many = BATCH if faces.reference is None else 1
+    run = engine_of(recipe).run
     parts = [
-        engine.run(recipe, faces.observed(i, i + many), pictures=range(i, min(i + many, len(faces.clean))))
+        run(recipe, faces.observed(i, i + many), pictures=range(i, min(i + many, len(faces.clean))))
         for i in range(0, len(faces.clean), many)
     ]
     return torch.cat(parts)
@@ -79,6 +83,8 @@ def _pictures(rounded: np.ndarray) -> Tensor:
 
 def with_first_stage(recipe: Recipe, faces: Faces) -> Faces:
     """The same with the first stage's answers, for those who try many settings behind it."""
+    if recipe.system == "diffbir":
+        return replace(faces, restored=cleaned(recipe.restorer, faces.picture, faces.mask).clamp(-1, 1))
     noise = PictureNoise(recipe.seed, range(len(faces.picture)), faces.picture.shape[1:])
     return replace(faces, restored=engine.first_stage(recipe, faces.observed(), noise).restored)
 
@@ -102,9 +108,9 @@ def key(recipe: Recipe, faces: Faces) -> str:
 
 
 def weights_of(recipe: Recipe) -> dict[str, str]:
-    """Name and SHA-256 of all weights that a recipe runs: prior, first stage, and what its properties look with."""
+    """Name and SHA-256 of all weights that a recipe runs: prior and what stands beside it, first stage, properties."""
     known = {passport.name: passport.sha256 for passport in available()}
-    looks = [engine.property_of(want) for want in recipe.wants]
+    looks = [*(property_of(want) for want in recipe.wants), *([recipe.latent] if recipe.latent else [])]
     words = [getattr(one, name) for one in looks for name in type(one).__struct_fields__]
     used = [recipe.prior, recipe.restorer, *(word for word in words if isinstance(word, str) and word in known)]
     return {name: known[name] for name in dict.fromkeys(used)}

@@ -71,6 +71,12 @@ def _split(split: str) -> Pictures:
     return load(SHARED / "data" / "faces", 128, pattern=f"faces-{split}.tar")
 
 
+def clean(split: str) -> Tensor:
+    """All faces of a split, undamaged."""
+    pictures = _split(split)
+    return pictures.batch(np.arange(len(pictures)))
+
+
 def same_person() -> tuple[Pictures, list[tuple[int, int]]]:
     """The pictures of the identity protocol, and for each person of two or more the indices of the two sharpest."""
     folder = SHARED / "data" / "identity"

@@ -4,9 +4,10 @@ And one for each of three severities of blur, noise and compression, with what i
 
 Rows: the input; the best classical method; the restorer alone; PGDiff as published at 100 calls, its s tuned, from pure
 noise and from the same warm start as ours; GDP and DDNM at 100 calls; ours at 4, 10 and 20 calls, and without showing
-the prior the damaged picture. Settings are chosen on the validation split (`--tune` writes them to tuned.json) and
-reported on the test split. Identity is judged by dlib's network and perceptual distance by LPIPS-Alex: neither guided
-anything nor was a training loss. Answers of 100 calls are kept in benchmarks/out/cache.
+the prior the damaged picture; DiffBIR, when restoring at several strengths of its region guidance and without it. Settings
+are chosen on the validation split (`--tune` writes them to tuned.json) and reported on the test split. Identity is judged by
+dlib's network and perceptual distance by LPIPS-Alex: neither guided anything nor was a training loss. Answers of 100 calls
+are kept in benchmarks/out/cache. Quick: `--severities mild --faces 16`, which also has SR3's row.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
-from benchmarks import severities
+from benchmarks import latent, severities
 from benchmarks.answers import Answer, answer, ours, weights_of
 from benchmarks.comparing import Scores, beats, better, compared, frontier
 from benchmarks.faces import Faces, damaged
@@ -75,14 +76,15 @@ def recipes_of(task: str, tuned: dict[str, Any]) -> dict[str, Recipe]:
     return rows
 
 
-def rows_of(task: str, tuned: dict[str, Any], faces: Faces, fresh: bool) -> dict[str, tuple[Answer, int]]:
-    """Name -> answer and calls."""
+def rows_of(task: str, tuned: dict[str, Any], faces: Faces, fresh: bool, names: dict[str, str]) -> dict[str, tuple[Answer, int]]:
+    """Name -> answer and calls. names: DiffBIR's weights."""
     best = classical_answers(faces)[tuned["classical"]]
     found = {"input": (Answer(faces.picture, 0.0), 0), f"classical: {tuned['classical']}": (Answer(best, 0.0), 0)}
     for name, recipe in recipes_of(task, tuned).items():
         print(f"  {task}: {name} ...", flush=True)
         found[name] = answer(recipe, faces, keep=recipe.steps >= 100, fresh=fresh), calls(recipe)
-    return found
+    print(f"  {task}: DiffBIR ...", flush=True)
+    return found | latent.rows_of(task, names, faces)
 
 
 def calls(recipe: Recipe) -> int:
@@ -92,26 +94,26 @@ def calls(recipe: Recipe) -> int:
     return recipe.steps + first
 
 
-def bench(task: str, count: int, out: Path, fresh: bool) -> None:
+def bench(task: str, count: int, out: Path, fresh: bool, names: dict[str, str]) -> None:
     """Print one task's table and its paired differences; write them, every face's scores and the contact sheet."""
     tuned = json.loads(TUNED.read_text()).get(task, {})
     if missing := {"classical", *rivals(task)} - set(tuned):
         raise SystemExit(f"{TUNED.name} has no {', '.join(sorted(missing))} for {task}; first run with --tune --tasks {task}")
     faces = damaged(task, "test", count)
-    rows, judge = rows_of(task, tuned, faces, fresh), Judges(faces)
+    rows, judge = rows_of(task, tuned, faces, fresh, names), Judges(faces)
     scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
-    notes = [*compared(task, scores), frontier(scores)]
+    notes = [*compared(task, scores), frontier(scores), *latent.notes(scores)]
     if tuned["weights"] != short(weights_of(PUBLISHED[task])):
         notes.append("note: s was tuned with other weights")
     show(task, f"{task}: {len(faces.clean)} test faces, primary column {primary(task)}", faces, rows, scores, notes, out)
 
 
-def bench_severity(severity: str, count: int, out: Path) -> None:
+def bench_severity(severity: str, count: int, out: Path, names: dict[str, str]) -> None:
     """The same for one severity of the task `restore`, with what is claimed."""
     faces = severities.faces_of(severity, "test", count)
     known = recipes_of("restore", json.loads(TUNED.read_text())["restore"]) if severity == "mild" else {}
     dear = {name: (one, calls(one)) for name, one in known.items() if one.steps >= 100}
-    rows, judge = severities.rows_of(severity, faces, dear), Judges(faces)
+    rows, judge = severities.rows_of(severity, faces, dear, names), Judges(faces)
     scores: Scores = {name: judge(made.pictures) for name, (made, _) in rows.items()}
     title = f"restore, {severity} damage ({severities.SEVERITIES[severity]}): {count} test faces; MS-SSIM has four scales"
     show(f"restore-{severity}", title, faces, rows, scores, severities.notes(severity, scores), out)
@@ -185,7 +187,11 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="choose settings on the validation split instead")
     parser.add_argument("--fresh", action="store_true", help="take nothing from the cache")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="where tables and contact sheets go")
+    latent.add_weights(parser)
     args = parser.parse_args()
+    names = latent.weights(args)
+    if not args.tune and (why := latent.missing(names)):
+        print(why, flush=True)
     everything = args.tasks is None and args.severities is None
     tasks = list(PUBLISHED) if everything or args.tasks == [] else args.tasks or []
     grades = list(severities.SEVERITIES) if everything or args.severities == [] else args.severities or []
@@ -193,12 +199,12 @@ def main() -> None:
         if args.tune:
             tune(task, args.faces, args.fresh)
         else:
-            bench(task, args.faces, args.out, args.fresh)
+            bench(task, args.faces, args.out, args.fresh, names)
     if args.tune and grades:
         severities.tune(args.faces)
         return
     for severity in grades:
-        bench_severity(severity, args.faces, args.out)
+        bench_severity(severity, args.faces, args.out, names)
     if tasks and not args.tune:
         table = summary(args.out)
         print(table.text())

@@ -2,8 +2,9 @@
 
 Mild is the task's own chain (CodeFormer's small one), medium DifFace's, heavy CodeFormer's large one. Rows: the input; the
 classical method that is best by LPIPS and the one that is best by PSNR, both chosen on validation faces of the same
-severity; the restorer alone; the student and the super-resolver where they are at hand; ours at 4 and 10 calls. Methods of
-100 calls stand in the mild table, as far as the cache has them (`python -m benchmarks.restoration --tasks restore`).
+severity; the restorer alone; the student and the super-resolver where they are at hand; ours at 4 and 10 calls; DiffBIR at
+several strengths of its region guidance and without it, where its weights are at hand. Methods of 100 calls stand in the
+mild table, as far as the cache has them (`python -m benchmarks.restoration --tasks restore`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 import numpy as np
 from torch import Tensor
 
+from benchmarks import latent
 from benchmarks.answers import Answer, answer, kept, ours
 from benchmarks.comparing import Scores
 from benchmarks.faces import Faces, damaged
@@ -79,8 +81,10 @@ def one_call(name: str) -> Recipe:
     return msgspec.structs.replace(ours("restore", 0), restorer=name, wants=())
 
 
-def rows_of(severity: str, faces: Faces, dear: dict[str, tuple[Recipe, int]]) -> dict[str, tuple[Answer, int]]:
-    """Name -> answer and calls. dear: recipes of many calls and how many, looked up in the cache."""
+def rows_of(
+    severity: str, faces: Faces, dear: dict[str, tuple[Recipe, int]], names: dict[str, str]
+) -> dict[str, tuple[Answer, int]]:
+    """Name -> answer and calls. dear: recipes of many calls and how many, looked up in the cache. names: DiffBIR's weights."""
     chosen = tuned(severity)
     classical = classical_answers(faces)
     rows = {"input": (Answer(faces.picture, 0.0), 0)}
@@ -92,6 +96,7 @@ def rows_of(severity: str, faces: Faces, dear: dict[str, tuple[Recipe, int]]) ->
     if at_hand(UPSCALE.prior):
         rows["SR3, of the input halved"] = enlarged(faces), sr3_calls(UPSCALE)
     rows |= {f"ours {steps}": (answer(ours("restore", steps), faces), steps + 1) for steps in (4, 10)}
+    rows |= latent.rows_of("restore", names, faces)
     rows |= {name: (found, spent) for name, (recipe, spent) in dear.items() if (found := kept(recipe, faces))}
     return rows
 
@@ -161,7 +166,7 @@ def claims(severity: str, scores: Scores) -> list[Claim]:
 
 
 def notes(severity: str, scores: Scores) -> list[str]:
-    lines = [str(claim) for claim in claims(severity, scores)]
+    lines = [*(str(claim) for claim in claims(severity, scores)), *latent.notes(scores)]
     if "student" not in scores:
         lines.append(f"no row of the student: there are no weights named {STUDENT}")
     if severity == "mild" and not any(name.endswith("100") or "100," in name for name in scores):

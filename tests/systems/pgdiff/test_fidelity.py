@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.answers import with_first_stage
+from benchmarks.answers import ours, with_first_stage
 from benchmarks.faces import damaged
 from benchmarks.fidelity import curve, falls
 from restauro.systems.pgdiff.recipe import TASKS
@@ -18,6 +18,7 @@ RISES = pytest.mark.xfail(strict=True, reason="known: from w 0 to 0.5 the distan
 @needs_shared
 @pytest.mark.parametrize("task", [pytest.param(task, marks=RISES) if task == "enhance" else task for task in TASKS])
 def test_distance_falls_with_fidelity(task: str) -> None:
-    faces = with_first_stage(TASKS[task], damaged(task, "val", FACES.get(task, 16)))
-    points = curve(task, faces, [0.0, 0.25, 0.5, 0.75, 1.0], steps=STEPS.get(task, 2))
-    assert falls(task, points), [point[:3] for point in points]
+    recipe = ours(task, STEPS.get(task, 2))
+    faces = with_first_stage(recipe, damaged(task, "val", FACES.get(task, 16)))
+    points = curve(recipe, faces, [0.0, 0.25, 0.5, 0.75, 1.0])
+    assert falls(recipe, points), [point[:3] for point in points]
