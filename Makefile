@@ -41,8 +41,8 @@ test: $(DEV) ## all tests, the slow ones too
 test-extras: $(EXTRAS) ## the adapters of optional packages, in an environment of their own
 	$(ONE_THREAD) .venv-extras/bin/python -m pytest -q tests/extras
 
-acceptance: $(DEV) ## official checkpoints at full size, weights made by formula: 4 GB of disk and memory, ten minutes
-	$(BIN)/python -m tests.acceptance
+acceptance: $(DEV) ## official checkpoints at full size, weights made by formula: 20 GB of disk; [OF=faces|diffbir-v1|-v2|-v2.1]
+	$(BIN)/python -m tests.acceptance $(OF)
 
 goldens: $(DEV) ## only the numbers the original programs produced (../shared/goldens or RESTAURO_GOLDENS)
 	$(PYTEST) tests/goldens

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
+from restauro.systems.diffbir.checkpoints import PARTS
 from tests.goldens.runner import formula_weights
 from tests.shared import GOLDENS
+
+BEGINNINGS = (*PARTS, "cond_encoder.", "module.")
 
 
 @dataclass(frozen=True)
 class Official:
-    """file: as it was published. keys: its list among the goldens. name: what it must be recognised as."""
+    """file: as it was published, or in its place as safetensors, in half precision. keys: its list among the goldens.
+    name: what it must be recognised as, a name for each network that it holds."""
 
     file: str
     keys: str
@@ -27,10 +32,27 @@ class Official:
 
     def write(self, folder: Path) -> Path:
         with gzip.open(GOLDENS / f"{self.keys}.json.gz") as stream:
-            shapes = {key.removeprefix("module."): shape for key, shape in json.load(stream)["keys"].items()}
-        weights = {f"{self.prefix}{key}": torch.from_numpy(formula_weights(key, shape)) for key, shape in shapes.items()}
-        torch.save(self.wrap(weights), folder / self.file)
-        return folder / self.file
+            listed = json.load(stream)
+        shapes = {key.removeprefix("module."): shape for key, shape in listed.get("keys", listed).items()}
+        path, half = folder / self.file, self.file.endswith(".safetensors")
+        weights = {f"{self.prefix}{key}": _made(key, shape, half) for key, shape in shapes.items()}
+        if half:
+            save_file(weights, path)
+        else:
+            torch.save(self.wrap(weights), path)
+        return path
+
+    def same_as(self, other: Official) -> bool:
+        """But for the name of the file."""
+        return self.file.endswith(".safetensors") and (self.keys, self.prefix) == (other.keys, other.prefix)
+
+
+def _made(key: str, shape: list[int], half: bool) -> torch.Tensor:
+    """By the name that it has in its network, so that what stands in several files is the same."""
+    for begin in BEGINNINGS:
+        key = key.removeprefix(begin)
+    value = torch.from_numpy(formula_weights(key, shape))  # type: ignore[arg-type]
+    return value.half() if half else value
 
 
 def in_training(weights: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +61,7 @@ def in_training(weights: dict[str, Any]) -> dict[str, Any]:
     return {"meta": {"iter": 100_000}, "state_dict": weights | more, "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]}}
 
 
-FILES = (
+FACES = (
     Official("iddpm_ffhq512_ema500000.pth", "pgdiff/keys/iddpm_ffhq512_unet", "ffhq512", "module."),
     Official("iddpm_ffhq512_bare.pth", "pgdiff/keys/iddpm_ffhq512_unet", "ffhq512"),
     Official("rrdb_iter_100000.pth", "pgdiff/keys/rrdb_restorer", "pgdiff-restorer", wrap=in_training),
@@ -49,3 +71,34 @@ FILES = (
     Official("ho-cifar10-variables.pt", "ddpm_sr3/keys/ho_tf_cifar10_32", "ddpm-cifar32"),
     Official("256x256_diffusion_uncond.pt", "ddpm_sr3/keys/openai_guided_256_uncond", "guided256"),
 )
+SD = "diffbir/keys/sd21_needed_by_diffbir"
+CONTROL = "diffbir/keys/controlnet_v1_v2_v2.1"
+SWINIR = "diffbir/keys/swinir_stage1"
+BESIDE = "sd21-autoencoder sd21-text"
+
+GROUPS: dict[str, tuple[Official, ...]] = {
+    "faces": FACES,
+    "diffbir-v2.1": (
+        Official("sd2.1-base-zsnr-laionaes5.safetensors", SD, f"sd21-prior-zsnr {BESIDE}"),
+        Official("DiffBIR_v2.1.safetensors", CONTROL, "diffbir-v2.1-control"),
+        Official("realesrgan_s4_swinir_100k.safetensors", SWINIR, "diffbir-swinir"),
+    ),
+    "diffbir-v2": (
+        Official("v2-1_512-ema-pruned.safetensors", SD, f"sd21-prior {BESIDE}"),
+        Official("v2.safetensors", CONTROL, "diffbir-v2-control"),
+        Official("BSRNet.pth", "diffbir/keys/bsrnet_x4", "bsrnet-x4"),
+        Official("scunet_color_real_psnr.pth", "diffbir/keys/scunet_color_real", "scunet"),
+    ),
+    "diffbir-v1": (
+        Official(
+            "general_full_v1.safetensors",
+            "diffbir/keys/v1_full_single_file",
+            f"sd21-prior {BESIDE} diffbir-v1-control diffbir-swinir-v1",
+        ),
+        Official("v1_general.safetensors", CONTROL, "diffbir-v1-control"),
+        Official("v1_face.safetensors", CONTROL, "diffbir-v1-face-control"),
+        Official("face_swinir_v1.safetensors", SWINIR, "diffbir-swinir-face"),
+    ),
+}
+"""By the word that runs them alone."""
+FILES = tuple(official for files in GROUPS.values() for official in files)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restauro.core.events import Event
-from restauro.core.recipe import Recipe, Want
+from restauro.core.recipe import Latent, Recipe, Want
 from restauro.diffusion.contract import Observation
 from restauro.networks.blocks import Attention
-from restauro.systems.pgdiff import engine
+from restauro.systems._tasks import engine_of
+from restauro.systems.diffbir.recipe import OURS, published
 from restauro.systems.pgdiff.recipe import PUBLISHED, TASKS
 from restauro.weights.store import load
 
@@ -31,23 +34,25 @@ def picture(size: int, seed: int = 0) -> Tensor:
     return F.interpolate(coarse, (size, size), mode="bicubic").clamp(-1, 1)
 
 
-def guided_step(recipe: Recipe, size: int) -> dict[str, Any]:
-    """Networks loaded, then the first step of a recipe's walk, its first stage included."""
+def guided_step(recipe: Recipe, size: int, whole: bool = False) -> dict[str, Any]:
+    """Networks loaded, then the first step of a recipe's walk, its first stage included. whole: what follows, too."""
     identity = [want.knobs["embedder"] for want in recipe.wants if want.property == "identity"]
+    latent = recipe.latent
+    beside = (latent.control, latent.autoencoder, latent.text) if latent else ()
     began = time.monotonic()
-    used = [load(name) for name in dict.fromkeys((recipe.prior, *_restorer(recipe), *identity))]
+    used = [load(name) for name in dict.fromkeys((recipe.prior, *_restorer(recipe), *beside, *identity))]
     loaded = time.monotonic()
     hole = torch.zeros(1, 1, size, size)
     hole[..., : size // 3, : size // 3] = 1
     seen = Observation(picture(size), mask=hole if recipe.task == "inpaint" else None, reference=picture(size, 1))
 
     def stop(event: Event) -> None:
-        raise Enough
+        if not whole:
+            raise Enough
 
-    try:
-        engine.run(recipe, seen, listener=stop)
-    except Enough:
-        done = time.monotonic()
+    with suppress(Enough):
+        engine_of(recipe).run(recipe, seen, listener=stop)
+    done = time.monotonic()
     numbers = sum(parameter.numel() for network in used for parameter in network.parameters())
     return {"parameters": numbers, "load": loaded - began, "step": done - loaded}
 
@@ -80,22 +85,40 @@ PERSON = Want(property="identity", weight=25, knobs={"loss": "mse", "embedder": 
 """As published: the whole crop, resized."""
 SMOOTH = Want(property="smooth-semantics")
 
-PARTS: dict[str, tuple[Callable[[], dict[str, Any]], float]] = {
+
+def of_release(release: str, **changes: Any) -> Recipe:
+    """As published; without prompts where their vocabulary is not here."""
+    recipe = change(published(release), **changes)
+    if importlib.util.find_spec("open_clip") is None:
+        recipe = change(recipe, latent=msgspec.structs.replace(recipe.latent, prompt="", unlike="", cfg=1.0))  # type: ignore[type-var]
+    return recipe
+
+
+OFFICIAL = Latent(autoencoder="sd21-autoencoder", control="diffbir-v2.1-control")
+DIFFBIR = change(OURS, prior="sd21-prior-zsnr", restorer="diffbir-swinir", latent=OFFICIAL, steps=1)
+
+PARTS: dict[str, tuple[str, Callable[[], dict[str, Any]], float]] = {
     "published restoration, ffhq512 + timed restorer, 512 px": (
-        partial(guided_step, with_official(PUBLISHED["restore"], "ffhq512"), 512), 2.5,
+        "faces", partial(guided_step, with_official(PUBLISHED["restore"], "ffhq512"), 512), 2.5,
     ),
     "published reference, + arcface-iresnet50, 512 px": (
-        partial(guided_step, with_official(PUBLISHED["restore"], "ffhq512", wants=(SMOOTH, PERSON)), 512), 3.0,
+        "faces", partial(guided_step, with_official(PUBLISHED["restore"], "ffhq512", wants=(SMOOTH, PERSON)), 512), 3.0,
     ),
     "ours, restore, ffhq512 + timed restorer, 512 px": (
-        partial(guided_step, with_official(TASKS["restore"], "ffhq512"), 512), 2.5,
+        "faces", partial(guided_step, with_official(TASKS["restore"], "ffhq512"), 512), 2.5,
     ),
     "ours, restore, ffhq256 + timed restorer, 256 px": (
-        partial(guided_step, with_official(TASKS["restore"], "ffhq256"), 256), 2.0,
+        "faces", partial(guided_step, with_official(TASKS["restore"], "ffhq256"), 256), 2.0,
     ),
     "published inpainting, guided256, 256 px": (
-        partial(guided_step, with_official(PUBLISHED["inpaint"], "guided256"), 256), 6.0,
+        "faces", partial(guided_step, with_official(PUBLISHED["inpaint"], "guided256"), 256), 6.0,
     ),
-    "attention over 128 x 128 places": (partial(attention, 128), 0.7),
+    "attention over 128 x 128 places": ("faces", partial(attention, 128), 0.7),
+    "DiffBIR v2.1 as published, 512 px": ("diffbir-v2.1", partial(guided_step, of_release("v2.1"), 512), 20.0),
+    "ours on DiffBIR v2.1, one step and decoded, 512 px": ("diffbir-v2.1", partial(guided_step, DIFFBIR, 512, True), 20.0),
+    "DiffBIR v2 as published, BSRNet, 128 to 512 px": (
+        "diffbir-v2", partial(guided_step, of_release("v2", restorer="bsrnet-x4"), 128), 20.0,
+    ),
+    "DiffBIR v1 as published, 512 px": ("diffbir-v1", partial(guided_step, of_release("v1"), 512), 20.0),
 }  # fmt: skip
-"""What is run -> how, and the memory in GB that it may take at most."""
+"""What is run -> the group of files that it needs, how, and the memory in GB that it may take at most."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from restauro.core.errors import RecipeError, WeightsError
@@ -58,6 +59,17 @@ def test_a_taken_name_is_not_overwritten(rrdb: Path, tmp_path: Path) -> None:
     assert import_file(other, "mine", tell=lambda note: None).name == "mine"
     with pytest.raises(WeightsError, match="cannot be a name"):
         import_file(other, "../mine", tell=lambda note: None)
+
+
+def test_the_same_weights_may_come_in_another_file(rrdb: Path, tmp_path: Path) -> None:
+    passport = import_file(rrdb, tell=lambda note: None)
+    theirs = torch.load(rrdb, weights_only=True)["params_ema"]
+    safetensors.torch.save_file(theirs, tmp_path / "again.safetensors")
+    assert import_file(tmp_path / "again.safetensors", tell=lambda note: None) == passport
+    safetensors.torch.save_file({key: value.half() for key, value in theirs.items()}, tmp_path / "half.safetensors")
+    with pytest.raises(WeightsError, match="'rrdb-x2' is taken by other weights"):
+        import_file(tmp_path / "half.safetensors", tell=lambda note: None)
+    assert store.verify("rrdb-x2") == passport
 
 
 def test_the_restorer_inside_a_training_checkpoint(tmp_path: Path) -> None:

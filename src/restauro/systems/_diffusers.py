@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from restauro.core.errors import WeightsError
 
 RESNET = {
     "norm1": "in_layers.0",
@@ -20,6 +24,30 @@ ENDS = {
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
+
+PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "clean"}
+
+
+def only(config: Mapping[str, Any], allowed: Mapping[str, Collection[Any]], what: str) -> None:
+    """Raises `WeightsError` where a setting is none of its allowed values, of which the first is meant where it is absent."""
+    for name, values in allowed.items():
+        said = config.get(name, next(iter(values)))
+        if said not in values:
+            raise WeightsError(f"{what} with {name} {said!r} is not supported; it must be {next(iter(values))!r}")
+
+
+def levels_of(theirs: Collection[str]) -> tuple[list[int], set[int]]:
+    """The residual blocks of each level, and the levels with attention, by diffusers' names of a U-Net's tensors."""
+    counts: dict[int, int] = {}
+    attended = set()
+    for key in theirs:
+        if match := re.match(r"down_blocks\.(\d{1,2})\.(resnets|attentions)\.(\d{1,2})\.", key):
+            level, block = int(match[1]), int(match[3])
+            if match[2] == "resnets":
+                counts[level] = max(counts.get(level, 0), block + 1)
+            else:
+                attended.add(level)
+    return [counts[level] for level in range(len(counts))], attended
 
 
 def places(blocks: Sequence[int], attended: Collection[int], middle: bool) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from restauro.core.errors import WeightsError
 from restauro.weights.declared import NOTHING, Declared
 from restauro.weights.folders import opened
 from restauro.weights.passports import NAME, Passport
-from restauro.weights.store import available, imported_folder, intact, keep, save, sha256_of
+from restauro.weights.store import available, find, imported_folder, intact, keep, save, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,8 +69,8 @@ def named(word: str) -> str:
         return word
     found = []
     if path.is_file() or folder:
-        source = sha256_of(opened(path)[0])
-        found = [passport for passport in known if passport.source == source and intact(passport.name)]
+        sources = [sha256_of(network.file) for network in opened(path)]
+        found = [passport for passport in known if passport.source in sources and intact(passport.name)]
     if not found:
         stem = path.stem
         if re.match(r"(latest|\d+|iter_\d+)_net_", stem):  # pix2pix's and Old Photos' files: the folder says which
@@ -84,18 +84,25 @@ def named(word: str) -> str:
 
 def _import_tensors(path: Path, name: str | None, declared: Declared) -> list[Passport]:
     from restauro.weights.loading import read_state_dict
+    from restauro.weights.recognise import beginnings
 
-    file, said = opened(path)
-    networks = _whose(path, read_state_dict(file), declared, said)
+    files = opened(path)
+    begins = {word: begin for begin, word in beginnings().items()} | {"": ""}
+    state_dict = {
+        f"{begins[one.word]}{key}": value for one in files for key, value in read_state_dict(one.file).items()
+    }  # several files are as one that holds several networks
+    networks = _whose(path, state_dict, declared, {one.word: one.said for one in files})
     for _, tensors in networks.values():
         sick = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
         if sick:
             raise WeightsError(f"{path}: {len(sick)} tensors hold values that are not finite ({sick[0]}): the file is damaged")
-    passports = []
-    for word, (passport, tensors) in networks.items():
-        passport = _signed(passport, file, f"{name}-{word}" if name and word else name)
-        passports.append(_already_here(passport) or save(tensors, passport, imported_folder(), half=False))
-    return passports
+    places = {one.word: one.file for one in files}
+    signed = {
+        word: _signed(passport, places.get(word, files[0].file), f"{name}-{word}" if name and word else name)
+        for word, (passport, _) in networks.items()
+    }
+    here = {word: _already_here(passport, networks[word][1]) for word, passport in signed.items()}  # before anything is written
+    return [here[word] or save(networks[word][1], signed[word], imported_folder(), half=False) for word in networks]
 
 
 def _whose(
@@ -129,15 +136,29 @@ def _signed(passport: Passport, path: Path, name: str | None) -> Passport:
     return msgspec.structs.replace(passport, **changes)
 
 
-def _already_here(passport: Passport) -> Passport | None:
-    """The same passport in the store if its weights are intact; `WeightsError` if the name is taken."""
+def _already_here(passport: Passport, tensors: Mapping[str, Tensor] | None = None) -> Passport | None:
+    """The same passport in the store if its weights are intact; `WeightsError` if the name is taken.
+
+    tensors: of which the same may have come from another file, as what several releases of DiffBIR stand on.
+    """
     taken = next((other for other in available() if other.name == passport.name), None)
-    if taken is not None and taken.source != passport.source:
+    if taken is not None and taken.source != passport.source and not (tensors and _holds(taken, tensors)):
         raise WeightsError(f"the name {passport.name!r} is taken by other weights ({taken.what}); give this file another name")
     if taken is None or not intact(taken.name):
         return None
-    same = msgspec.structs.replace(passport, file=taken.file, sha256=taken.sha256, command=taken.command) == taken
-    return taken if same else None
+    same = {"file": taken.file, "sha256": taken.sha256, "command": taken.command, "source": taken.source}
+    return taken if msgspec.structs.replace(passport, **same) == taken else None
+
+
+def _holds(known: Passport, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether these are the tensors of known weights, to the bit."""
+    from restauro.weights.loading import read_state_dict
+
+    if not intact(known.name):
+        return False
+    theirs = read_state_dict(find(known.name)[1])
+    same_type = theirs.keys() == tensors.keys() and all(value.dtype == theirs[key].dtype for key, value in tensors.items())
+    return same_type and all(value.equal(theirs[key]) for key, value in tensors.items())
 
 
 def _import_detector(path: Path, name: str | None, declared: Declared) -> Passport:

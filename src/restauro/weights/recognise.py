@@ -77,17 +77,20 @@ def _checkpoints() -> Iterator[ModuleType]:
 
 
 def recognise_all(
-    state_dict: StateDict, declared: Declared = NOTHING, said: Configs = NO_CONFIGS, place: str = ""
+    state_dict: StateDict, declared: Declared = NOTHING, said: Mapping[str, Configs] = NO_CONFIGS, place: str = ""
 ) -> dict[str, tuple[Passport, dict[str, Tensor]]]:
-    """As `recognise`, of each network in a file that holds several, by the word for it; of one that is alone, by ""."""
+    """As `recognise`, of each network in a file that holds several, by the word for it; of one that is alone, by "".
+
+    said: by these words.
+    """
     parts = {
         word: {key.removeprefix(begin): value for key, value in state_dict.items() if key.startswith(begin)}
         for begin, word in beginnings().items()
     }
     parts = {word: part for word, part in parts.items() if part}
     if not parts:
-        return {"": recognise(state_dict, declared, said, place)}
-    found = {word: recognise(part, declared, said, place, alone=False) for word, part in parts.items()}
+        return {"": recognise(state_dict, declared, said.get("", NO_CONFIGS), place)}
+    found = {word: recognise(part, declared, said.get(word, NO_CONFIGS), place, alone=False) for word, part in parts.items()}
     for passport, _ in found.values():
         declared = declared.beside(passport)
     declared.apply(passport)  # refuses what means nothing for any of them

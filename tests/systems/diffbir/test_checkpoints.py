@@ -56,6 +56,8 @@ def listed(name: str) -> dict[str, Tensor]:
     ("file", "place", "name", "kind", "arguments"),
     [
         ("swinir_stage1", "realesrgan_s4_swinir_100k.pth", "diffbir-swinir", "restorer", {"width": 180, "depths": [6] * 8}),
+        ("swinir_stage1", "general_swinir_v1.ckpt", "diffbir-swinir-v1", "restorer", {"width": 180}),
+        ("swinir_stage1", "codeformer_swinir.ckpt", "diffbir-swinir-codeformer", "restorer", {"width": 180}),
         ("bsrnet_x4", "BSRNet.pth", "bsrnet-x4", "upscaler", {"num_blocks": 23, "scale": 4}),
         ("scunet_color_real", "scunet_color_real_psnr.pth", "scunet", "restorer", {"width": 64, "blocks": [4] * 7}),
         ("controlnet_v1_v2_v2.1", "DiffBIR_v2.1.pt", "diffbir-v2.1-control", "latent-control", {"model_channels": 320}),

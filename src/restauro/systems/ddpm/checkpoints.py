@@ -148,12 +148,14 @@ def openai_passport(tensors: Mapping[str, Tensor]) -> Passport:
     return Passport(arguments=arguments, **{"licence": f"guided-diffusion is MIT; {PUBLISHER}", **facts})
 
 
-def diffusers_passport(theirs: Mapping[str, Tensor]) -> Passport:
-    """A U-Net in diffusers' layout.
+def diffusers_passport(theirs: Mapping[str, Tensor]) -> Passport | None:
+    """A U-Net in diffusers' layout; None where it hears prompts, which a prior of latents does.
 
     Where nothing is said of it, it is as published by Ho et al.: sines first, TensorFlow's padding, one head. Where scale and
     shift are learned it is OpenAI's network under other names: cosines first, heads of 64 channels.
     """
+    if any(".transformer_blocks." in key for key in theirs):
+        return None
     tensors = from_diffusers(theirs)
     arguments: dict[str, Any] = {**unet_arguments(tensors), "new_attention_order": True}
     arguments |= {} if arguments["scale_shift"] else {**HO, **ONE_HEAD}
@@ -165,7 +167,7 @@ def diffusers_passport(theirs: Mapping[str, Tensor]) -> Passport:
     return Passport(arguments=arguments, **{"licence": PUBLISHER, **facts})
 
 
-def tensorflow_passport(theirs: Mapping[str, Tensor]) -> Passport:
+def tensorflow_passport(theirs: Mapping[str, Tensor]) -> Passport | None:
     return diffusers_passport(from_tensorflow(theirs))
 
 

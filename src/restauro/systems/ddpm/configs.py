@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from restauro.core.errors import WeightsError
 from restauro.diffusion.betas import KINDS, betas_of
+from restauro.systems._diffusers import PREDICTIONS, only
 from restauro.weights.passports import Passport
 
 Config = Mapping[str, Any]
@@ -33,7 +34,6 @@ RULES = {ours: theirs for theirs, ours in SCHEDULES.items()} | {
     "sr3-linear": "linear",
     "sd-scaled-linear": "scaled_linear",
 }
-PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "clean"}
 VARIANCES = {
     "fixed_small": "fixed_small_clipped",
     "fixed_small_log": "fixed_small_clipped",
@@ -49,7 +49,7 @@ def network_said(config: Config) -> dict[str, Any]:
 
     `WeightsError` for a setting that our U-Net cannot follow.
     """
-    _only(config, ONLY, NETWORK)
+    only(config, ONLY, NETWORK)
     groups, attended = config.get("norm_num_groups", 32), config.get("attn_norm_num_groups")
     if attended not in (None, groups):
         raise WeightsError(f"{NETWORK} with attn_norm_num_groups {attended} beside norm_num_groups {groups} is not supported")
@@ -68,7 +68,7 @@ def network_said(config: Config) -> dict[str, Any]:
 
 def training_said(config: Config) -> dict[str, Any]:
     """The facts of a passport that a scheduler_config.json tells. `WeightsError` for a training that ours knows not."""
-    _only(config, SCHEDULER_ONLY, "a scheduler")
+    only(config, SCHEDULER_ONLY, "a scheduler")
     facts: dict[str, Any] = {"steps": int(config.get("num_train_timesteps", 1000)), "clip": bool(config.get("clip_sample", True))}
     words = (("schedule", "beta_schedule", SCHEDULES, None), ("prediction", "prediction_type", PREDICTIONS, "epsilon"))
     for fact, setting, known, absent in (*words, ("variance", "variance_type", VARIANCES, "fixed_small")):
@@ -81,13 +81,6 @@ def training_said(config: Config) -> dict[str, Any]:
     if kind.start is not None and ends != [kind.start, kind.end]:
         facts["ends"] = ends
     return facts
-
-
-def _only(config: Config, allowed: Mapping[str, Collection[Any]], what: str) -> None:
-    for name, values in allowed.items():
-        said = config.get(name, next(iter(values)))
-        if said not in values:
-            raise WeightsError(f"{what} with {name} {said!r} is not supported; it must be {next(iter(values))!r}")
 
 
 def network_config(arguments: Mapping[str, Any], size: int, width: int | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from restauro.systems._diffusers import ENDS, RESNET, places
+from restauro.systems._diffusers import ENDS, RESNET, levels_of, places
 
 StateDict = Mapping[str, Tensor]
 
@@ -55,14 +55,7 @@ def modules(blocks: Sequence[int], attended: Collection[int], middle: bool = Tru
 def from_diffusers(theirs: StateDict) -> dict[str, Tensor]:
     """Our names and shapes; q, k and v become one tensor in the order of `new_attention_order`. Unknown names stay."""
     theirs = {_current(key): value for key, value in theirs.items()}
-    counts: dict[int, int] = {}
-    for key in theirs:
-        if match := re.match(r"down_blocks\.(\d{1,2})\.resnets\.(\d{1,2})\.conv1\.weight", key):
-            level, block = int(match[1]), int(match[2])
-            counts[level] = max(counts.get(level, 0), block + 1)
-    attended = {level for level in counts if f"down_blocks.{level}.attentions.0.group_norm.weight" in theirs}
-    blocks = [counts[level] for level in range(len(counts))]
-    names = modules(blocks, attended, "mid_block.attentions.0.group_norm.weight" in theirs)
+    names = modules(*levels_of(theirs), "mid_block.attentions.0.group_norm.weight" in theirs)
     ours: dict[str, Tensor] = {}
     for key, value in theirs.items():
         module, _, kind = key.rpartition(".")

@@ -20,6 +20,8 @@ from restauro.networks.scunet import scunet_arguments
 from restauro.networks.swinir import swinir_arguments
 from restauro.networks.text_tower import text_arguments, used
 from restauro.networks.unet import unet_arguments
+from restauro.systems.diffbir.configs import autoencoder_configured, prior_configured, text_configured
+from restauro.systems.diffbir.keys import autoencoder_from_diffusers, text_from_transformers, unet_from_diffusers
 from restauro.weights.declared import RELEASES
 from restauro.weights.passports import Passport
 from restauro.weights.recognise import Layout
@@ -58,7 +60,10 @@ def prior_passport(tensors: Tensors) -> Passport:
 
 
 def prior_placed(passport: Passport, place: str) -> Passport:
-    """v2-1_512-ema-pruned and v1's own file predict noise; sd2.1-base-zsnr, with which v2.1 goes, predicts v."""
+    """v2-1_512-ema-pruned and v1's own file predict noise; sd2.1-base-zsnr, with which v2.1 goes, predicts v. What a config file
+    says of a folder's prior is believed."""
+    if passport.prediction:
+        return passport
     if "zsnr" in place:
         release = RELEASES["v2.1"]
     elif re.search(r"v2-1_512|_full_v1", place):
@@ -125,14 +130,26 @@ def text_passport(tensors: Tensors) -> Passport:
     )
 
 
+def text_folder_passport(theirs: Tensors) -> Passport:
+    """transformers' file, which has only what is used: the last block, too."""
+    ours = text_from_transformers(theirs)
+    passport = text_passport(ours)
+    return msgspec.structs.replace(passport, arguments={**passport.arguments, "blocks": passport.arguments["blocks"] + 1})
+
+
 def swinir_passport(tensors: Tensors) -> Passport:
     return _cleaner("diffbir-swinir", "SwinIR", "swinir", swinir_arguments(tensors), "DiffBIR")
 
 
 def swinir_placed(passport: Passport, place: str) -> Passport:
-    """face_swinir_v1 and face_full_v1 clean aligned faces; the others anything."""
-    if not re.search(r"face_(swinir|full)_v1", place):
+    """Of four alike: face_swinir_v1 and face_full_v1 clean aligned faces; general_swinir_v1 and general_full_v1,
+    codeformer_swinir, with which second stages were trained, and v2.1's realesrgan_s4_swinir_100k anything."""
+    found = re.search(r"(face|general)_(?:swinir|full)_v1|(codeformer)_swinir", place)
+    if found is None:
         return passport
+    word = found[1] or found[2]
+    if word != "face":
+        return msgspec.structs.replace(passport, name=f"{passport.name}-{'v1' if word == 'general' else word}")
     face = {"name": f"{passport.name}-face", "face_template": "ffhq512", "size": 512, "training_data": FFHQ}
     return msgspec.structs.replace(passport, **face, licence=f"{passport.licence}; trained on {FFHQ}")
 
@@ -209,6 +226,47 @@ LAYOUTS = (
         ),
         text_passport,
         network=used,
+    ),
+    Layout(
+        "a prior of Stable Diffusion 2 in diffusers' layout",
+        (
+            "time_embedding.linear_1.weight",
+            "conv_in.weight",
+            "down_blocks.0.resnets.0.conv1.weight",
+            "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight",
+            "conv_norm_out.weight",
+        ),
+        lambda theirs: prior_passport(unet_from_diffusers(theirs)),
+        network=unet_from_diffusers,
+        configured=prior_configured,
+        placed=prior_placed,
+        wanting=("prediction", "schedule"),
+    ),
+    Layout(
+        "an autoencoder of latent diffusion in diffusers' layout",
+        (
+            "encoder.down_blocks.0.resnets.0.norm1.weight",
+            "encoder.mid_block.attentions.0.group_norm.weight",
+            "decoder.up_blocks.0.resnets.0.conv1.weight",
+            "quant_conv.weight",
+            "post_quant_conv.weight",
+        ),
+        lambda theirs: autoencoder_passport(autoencoder_from_diffusers(theirs)),
+        network=autoencoder_from_diffusers,
+        configured=autoencoder_configured,
+    ),
+    Layout(
+        "CLIP's text tower in transformers' layout",
+        (
+            "text_model.embeddings.token_embedding.weight",
+            "text_model.embeddings.position_embedding.weight",
+            "text_model.encoder.layers.0.self_attn.q_proj.weight",
+            "text_model.encoder.layers.0.mlp.fc1.weight",
+            "text_model.final_layer_norm.weight",
+        ),
+        text_folder_passport,
+        network=text_from_transformers,
+        configured=text_configured,
     ),
     Layout(
         "DiffBIR's SwinIR",

@@ -55,7 +55,7 @@ GOOD = (
 POOR = "low quality, blurry, low-resolution, noisy, unsharp, weird textures"
 
 OFFICIAL: dict[str, dict[str, Any]] = {
-    "v1": {"cfg": 1.0, "steps": 50, "walk": "spaced", "control": "diffbir-v1-control"},
+    "v1": {"cfg": 1.0, "steps": 50, "walk": "spaced", "control": "diffbir-v1-control", "restorer": "diffbir-swinir-v1"},
     "v2": {"cfg": 4.0, "steps": 50, "walk": "spaced", "control": "diffbir-v2-control", "unlike": POOR},
     "v2.1": {
         "cfg": 6.0, "steps": 10, "walk": "edm_dpm++_3m_sde", "control": "diffbir-v2.1-control", "prompt": GOOD, "unlike": BAD,
@@ -80,7 +80,7 @@ def published(release: str = "v2.1", task: str = "restore") -> Recipe:
         OURS,
         faithful=True,
         prior=f"sd21-prior{zsnr}",
-        restorer="diffbir-swinir",
+        restorer=own.get("restorer", "diffbir-swinir"),
         steps=own["steps"],
         start=0.0,
         latent=Latent(autoencoder="sd21-autoencoder", **told),
