@@ -22,13 +22,15 @@ from restauro.core.recipe import Latent, Published, Recipe, Release, Want, Whole
 from restauro.photo.photo import Photo
 from restauro.photo.read import Source, read
 from restauro.photo.recall import read_fact, read_recipe
+from restauro.systems._report import Outcome
 from restauro.systems._tasks import TASKS, way
 from restauro.systems.oldphotos.scratches import as_mask, find_scratches
 from restauro.systems.pgdiff.palette import explicit
 from restauro.systems.pgdiff.recipe import baseline
 from restauro.systems.pgdiff.references import looks_at_reference
 from restauro.weights.importing import named
-from restauro.weights.store import available, find
+from restauro.weights.lending import Desk
+from restauro.weights.store import available, find, lending
 
 WEIGHTS = ("prior", "restorer", "upscaler", "colorizer")
 """The fields of a recipe that name weights."""
@@ -88,15 +90,18 @@ def run(
     mask: Any = None,
     reference: Sequence[Source | Photo] = (),
     device: str = "auto",
+    low_memory: bool = False,
     listener: Listener = silent,
 ) -> Result:
     """Carry out a recipe on one photograph.
 
     mask: any picture of the same size, white where it is missing; "auto": scratches are looked for. reference: other
     photographs of the people in it; one that does not look like the person is not used, which the report says
-    (`force_reference` uses it).
+    (`force_reference` uses it). low_memory: networks are read when they are asked and forgotten when another one is, so
+    that one of them lies on the device at a time: slower, and the same to the bit.
     """
-    return next(runs(source, recipe, [recipe.seed], mask=mask, reference=reference, device=device, listener=listener))
+    more: dict[str, Any] = {"mask": mask, "reference": reference, "device": device, "low_memory": low_memory}
+    return next(runs(source, recipe, [recipe.seed], **more, listener=listener))
 
 
 def runs(
@@ -107,6 +112,7 @@ def runs(
     mask: Any = None,
     reference: Sequence[Source | Photo] = (),
     device: str = "auto",
+    low_memory: bool = False,
     listener: Listener = silent,
 ) -> Iterator[Result]:
     """The same with each of the seeds, one result after the other; each equals what `run` makes of its recipe."""
@@ -116,10 +122,21 @@ def runs(
     references = [one if isinstance(one, Photo) else read(one) for one in reference]
     recipe = _filled_in(recipe, hidden, references)
     outcomes = way(recipe)(photo.pixels, recipe, seeds, where, mask=hidden, reference=references, listener=listener)
-    for seed, outcome in zip(seeds, outcomes, strict=True):
+    for seed, outcome in zip(seeds, _one_network_at_a_time(outcomes) if low_memory else outcomes, strict=True):
         own = msgspec.structs.replace(recipe, seed=seed)
         report = msgspec.structs.replace(outcome.report, notices=(*faces_only(recipe), *outcome.report.notices))
         yield Result(outcome.pixels, outcome.touched, report, own, photo)
+
+
+def _one_network_at_a_time(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """While an outcome is made, not while somebody looks at it."""
+    desk = Desk()
+    while True:
+        with lending(desk):
+            found = next(outcomes, None)
+        if found is None:
+            return
+        yield found
 
 
 def _hidden(photo: Photo, recipe: Recipe, mask: Any, device: torch.device) -> tuple[Recipe, np.ndarray | None]:
@@ -158,6 +175,7 @@ def restore(
     source: Source | Photo,
     *,
     device: str = "auto",
+    low_memory: bool = False,
     listener: Listener = silent,
     mask: Any = None,
     reference: Sequence[Source | Photo] = (),
@@ -166,53 +184,88 @@ def restore(
     """Sharpen and clean the faces of a photograph; everything else stays as it is.
 
     reference: other photographs of the same people, by which it becomes more like them (the recipe "reference").
+    low_memory: one network in memory at a time, as in `run`; so everywhere below.
     settings: fields of `Recipe` by name (fidelity, steps, seed, upscale, ...), `want`, `faithful`, `method`, `scale`.
     Raises InputError, RecipeError or WeightsError, each in one line.
 
     >>> restauro.restore("grandma.jpg").save("out.jpg")  # doctest: +SKIP
     """
     recipe = make_recipe("reference" if reference else "restore", **settings)
-    return run(source, recipe, device=device, listener=listener, mask=mask, reference=reference)
+    return run(source, recipe, device=device, low_memory=low_memory, listener=listener, mask=mask, reference=reference)
 
 
-def colorize(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+def colorize(
+    source: Source | Photo, *, device: str = "auto", low_memory: bool = False, listener: Listener = silent, **settings: Any
+) -> Result:
     """Give a grey photograph colour; its lightness stays exactly as it is. Without the weights `colorizer`: its faces alone."""
-    return run(source, make_recipe("colorize", **settings), device=device, listener=listener)
+    return run(source, make_recipe("colorize", **settings), device=device, low_memory=low_memory, listener=listener)
 
 
-def inpaint(source: Source | Photo, mask: Any, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+def inpaint(
+    source: Source | Photo,
+    mask: Any,
+    *,
+    device: str = "auto",
+    low_memory: bool = False,
+    listener: Listener = silent,
+    **settings: Any,
+) -> Result:
     """Fill what the mask marks (white = missing); all other pixels stay exactly as they are."""
-    return run(source, make_recipe("inpaint", **settings), device=device, listener=listener, mask=mask)
+    return run(source, make_recipe("inpaint", **settings), device=device, low_memory=low_memory, listener=listener, mask=mask)
 
 
 def old_photo(
-    source: Source | Photo, *, mask: Any = None, device: str = "auto", listener: Listener = silent, **settings: Any
+    source: Source | Photo,
+    *,
+    mask: Any = None,
+    device: str = "auto",
+    low_memory: bool = False,
+    listener: Listener = silent,
+    **settings: Any,
 ) -> Result:
     """Restore an old photograph as a whole, scratches and all (Old Photos), and its faces (PGDiff).
 
     by: ("old-photos",) or ("pgdiff",) for one of them alone. mask: where it is scratched; "auto" (found, as by default) or
     "none". settings: fields of `Whole` (strength, only_scratches, sensitivity, ...) and of `Recipe` (fidelity, steps, ...).
     """
-    return run(source, make_recipe("old-photo", **settings), device=device, listener=listener, mask=mask)
+    return run(source, make_recipe("old-photo", **settings), device=device, low_memory=low_memory, listener=listener, mask=mask)
 
 
-def enhance(source: Source | Photo, *, device: str = "auto", listener: Listener = silent, **settings: Any) -> Result:
+def enhance(
+    source: Source | Photo, *, device: str = "auto", low_memory: bool = False, listener: Listener = silent, **settings: Any
+) -> Result:
     """Make faces crisper that are fairly good already; the report says how much detail was invented."""
-    return run(source, make_recipe("enhance", **settings), device=device, listener=listener)
+    return run(source, make_recipe("enhance", **settings), device=device, low_memory=low_memory, listener=listener)
 
 
 def upscale(
-    source: Source | Photo, factor: int = 2, *, device: str = "auto", listener: Listener = silent, **settings: Any
+    source: Source | Photo,
+    factor: int = 2,
+    *,
+    device: str = "auto",
+    low_memory: bool = False,
+    listener: Listener = silent,
+    **settings: Any,
 ) -> Result:
     """Enlarge a photograph of any size two or four times; reduced again, the result is the photograph."""
-    return run(source, make_recipe("upscale", upscale=factor, **settings), device=device, listener=listener)
+    return run(
+        source, make_recipe("upscale", upscale=factor, **settings), device=device, low_memory=low_memory, listener=listener
+    )
 
 
 def translate(
-    source: Source | Photo, model: str | Path, *, device: str = "auto", listener: Listener = silent, **settings: Any
+    source: Source | Photo,
+    model: str | Path,
+    *,
+    device: str = "auto",
+    low_memory: bool = False,
+    listener: Listener = silent,
+    **settings: Any,
 ) -> Result:
     """Put a photograph of any size through a generator, as pix2pix trains them: a name of weights, or a file."""
-    return run(source, make_recipe("translate", restorer=str(model), **settings), device=device, listener=listener)
+    return run(
+        source, make_recipe("translate", restorer=str(model), **settings), device=device, low_memory=low_memory, listener=listener
+    )
 
 
 def recipe_of(path: str | Path) -> Recipe:
@@ -230,6 +283,7 @@ def replay(
     mask: Any = None,
     reference: Sequence[Source] = (),
     device: str = "auto",
+    low_memory: bool = False,
     listener: Listener = silent,
 ) -> Result:
     """Make a result of ours again from its recipe and its source; the bytes are the same on the same machine.
@@ -250,7 +304,8 @@ def replay(
     if recipe.mask_sha256 and mask is None:
         raise InputError(f"{path} was made with a mask: name it with --mask")
     references = _same_references(path, recipe, reference)
-    result = run(photo, recipe, mask=mask, reference=references, device=device, listener=listener)
+    more: dict[str, Any] = {"mask": mask, "reference": references, "device": device, "low_memory": low_memory}
+    result = run(photo, recipe, **more, listener=listener)
     if result.recipe.mask_sha256 != recipe.mask_sha256:
         raise InputError(f"this is not the mask that {path} was made with")
     return Result(result.pixels, result.touched, result.report, recipe, photo, date=read_fact(path, "date") or "")

@@ -74,7 +74,7 @@ class PhotoCommand(Command):
         if self.systems:
             self._by(parser)
         self._more(parser)
-        add_output_options(parser.options)
+        add_output_options(parser.options, memory=True)
 
     def _more(self, parser: Parser) -> None:
         """Options that only one of the commands has."""
@@ -198,8 +198,8 @@ class PhotoCommand(Command):
         photo = read(job.source)
         container(job.output, photo)
         seeds = range(recipe.seed, recipe.seed + (args.variants or 1))
-        more = {"mask": self._mask(args, job.source), "reference": args.reference, "device": args.device, "listener": bar}
-        results = api.runs(photo, recipe, seeds, **more)
+        where = {"device": args.device, "low_memory": args.low_memory, "listener": bar}
+        results = api.runs(photo, recipe, seeds, mask=self._mask(args, job.source), reference=args.reference, **where)
         compared = None
         if args.variants:
             result, notices, compared = write_variants(results, job, args.variants, args)
@@ -240,11 +240,14 @@ class PhotoCommand(Command):
         return found[0]
 
 
-def add_output_options(group: argparse._ArgumentGroup, *, device: bool = True) -> None:
+def add_output_options(group: argparse._ArgumentGroup, *, device: bool = True, memory: bool = False) -> None:
     """What every working command has."""
     if device:
         kinds = "auto|cpu|cuda[:N]|mps|xpu"
         group.add_argument("--device", default="auto", metavar=kinds, help="where to compute (default auto)")
+    if memory:
+        one = "keep one network in memory at a time, read anew whenever it is asked: slower, the result is the same"
+        group.add_argument("--low-memory", action="store_true", help=one)
     group.add_argument("--json", action="store_true", help="one JSON document on stdout instead of words")
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 

@@ -24,7 +24,7 @@ class Replay(Command):
         group.add_argument("--reference", action="append", metavar="FILE", help=told)
         group.add_argument("-o", "--output", metavar="NEW", help="default: NAME-replayed.EXT beside OUT")
         group.add_argument("--overwrite", action=argparse.BooleanOptionalAction, help="replace a file that is there already")
-        add_output_options(parser.options)
+        add_output_options(parser.options, memory=True)
 
     def run(self, args: argparse.Namespace) -> int:
         place = Path(args.result)
@@ -34,8 +34,8 @@ class Replay(Command):
 
         with Bar(1, show=not args.quiet) as bar:
             bar.begin(place.name)
-            more = {"mask": args.mask, "reference": args.reference or (), "device": args.device, "listener": bar}
-            result = api.replay(place, args.source, **more)
+            where = {"device": args.device, "low_memory": args.low_memory, "listener": bar}
+            result = api.replay(place, args.source, mask=args.mask, reference=args.reference or (), **where)
         source = Path(args.source) if args.source else place.parent / result.source.name
         args.strip_metadata, args.quality = False, None
         save(result, Job(source, output), args)

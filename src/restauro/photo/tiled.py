@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,9 +15,18 @@ def tiled(function: Callable[..., Tensor], maps: Sequence[Tensor], inputs: Seque
 
     Both are tiles of one kind, of which one may be the other's `scale`. A condition that belongs to a place is a map as well.
     """
+    return blended((function(*cut(maps, tile)) for tile in inputs), outputs)
+
+
+def cut(maps: Sequence[Tensor], tile: Tile) -> list[Tensor]:
+    """What a tile shows of each."""
+    return [one[(..., *tile.where)] for one in maps]
+
+
+def blended(answers: Iterable[Tensor], outputs: Sequence[Tile]) -> Tensor:
+    """The answers to all tiles, one after the other, put together."""
     out: Tensor | None = None
-    for taken, put in zip(inputs, outputs, strict=True):
-        done = function(*(one[(..., *taken.where)] for one in maps))
+    for done, put in zip(answers, outputs, strict=True):
         if out is None:
             out = done.new_zeros(*done.shape[:2], outputs[-1].bottom, outputs[-1].right)
         out[(..., *put.where)] += done * torch.from_numpy(put.weight).to(done)

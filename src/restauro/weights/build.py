@@ -86,7 +86,13 @@ def network_from(passport: Passport, state_dict: Mapping[str, Tensor], path: Pat
         raise WeightsError(f"{path} does not fit its passport: {problem}")
     if {name for name, _ in network.named_buffers()} - network.state_dict().keys():
         network = build(passport)  # it keeps tensors that no file holds, so they must be computed
-    tensors = {key: value.to(device, torch.float32 if value.is_floating_point() else None) for key, value in state_dict.items()}
+    # each at once as it will lie, or the network would be there twice for a while
+    tensors = {key: _placed(value, device) for key, value in state_dict.items()}
     network.load_state_dict(tensors, assign=True)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
+
+
+def _placed(value: Tensor, device: torch.device) -> Tensor:
+    kind = torch.float32 if value.is_floating_point() else value.dtype
+    return value.to(device, kind, memory_format=torch.channels_last if value.ndim == 4 else torch.preserve_format)

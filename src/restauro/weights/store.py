@@ -6,6 +6,8 @@ import hashlib
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from restauro.weights.lending import Desk
+
 HALF_MAX = 65504.0
 
 _loaded: dict[tuple[str, str, str], nn.Module] = {}
 _lock = threading.Lock()
+_desk: ContextVar[Desk | None] = ContextVar("desk", default=None)
 
 
 def shipped_folder() -> Path:
@@ -154,8 +159,29 @@ def load(name: str, device: str | torch.device = "cpu") -> nn.Module:
     device = torch.device(device)
     passport, path = find(name)
     key = (str(path), msgspec.json.encode(passport).decode(), str(device))
+
+    def read() -> nn.Module:
+        return network_from(passport, read_state_dict(path), path, device)
+
+    desk = _desk.get()
     with _lock:
-        if key not in _loaded:
+        if key not in (_loaded if desk is None else desk):
             verify(name)
-            _loaded[key] = network_from(passport, read_state_dict(path), path, device)
+        if desk is not None:
+            return desk.lend(key, read)
+        if key not in _loaded:
+            _loaded[key] = read()
         return _loaded[key]
+
+
+@contextmanager
+def lending(desk: Desk) -> Iterator[None]:
+    """While it is entered `load` keeps nothing and lends networks at a desk, where at most one lies; afterwards none does."""
+    with _lock:
+        _loaded.clear()
+    token = _desk.set(desk)
+    try:
+        yield
+    finally:
+        _desk.reset(token)
+        desk.clear()

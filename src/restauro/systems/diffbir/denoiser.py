@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -10,13 +10,15 @@ from torch import Tensor
 from restauro.core.recipe import Latent
 from restauro.diffusion.denoiser import NetworkDenoiser
 from restauro.diffusion.free_guidance import classifier_free, rising
-from restauro.photo.tiled import tiled
+from restauro.photo.tiled import blended, cut
 from restauro.photo.tiles import Tile, tiles
 from restauro.systems._prior import precision, read_as_said
 from restauro.systems.diffbir.parts import Parts
 
 OVERLAP = 0.5
 """Of a tile, at least, so that each place is near the middle of one."""
+TOGETHER = 16
+"""Tiles that the control is asked about before the prior is; what it says of them is kept until then."""
 
 
 def latent_denoiser(parts: Parts, how: Latent, shown: Tensor, windows: Sequence[Tile] | None = None) -> NetworkDenoiser:
@@ -25,19 +27,28 @@ def latent_denoiser(parts: Parts, how: Latent, shown: Tensor, windows: Sequence[
     windows: what a call sees; default: tiles of `how.tile_size` pixels. Each step blends the answers of all of them.
     """
 
-    def network(x: Tensor, seen: Tensor, told: Tensor, *context: Tensor) -> Tensor:
+    def hears(x: Tensor, seen: Tensor, told: Tensor, *context: Tensor) -> list[Tensor]:
         with precision(x.device):
-            said = context[0] if context else None
-            heard = parts.control(x, seen, told, said) if how.control_scale else []
-            answer: Tensor = parts.prior(x, told, context=said, control=[how.control_scale * one for one in heard])
+            heard = parts.control(x, seen, told, *context) if how.control_scale else []
+            return [how.control_scale * one for one in heard]
+
+    def says(x: Tensor, heard: list[Tensor], told: Tensor, context: Tensor | None = None) -> Tensor:
+        with precision(x.device):
+            answer: Tensor = parts.prior(x, told, context=context, control=heard)
             return answer.float()
 
     where = own_tiles(parts, how.tile_size, shown) if windows is None else windows
 
+    def answers(x: Tensor, told: Tensor, seen: Tensor, *context: Tensor) -> Iterator[Tensor]:
+        """Of each tile. The control is asked about several before the prior is: one of the two need not lie in memory then."""
+        for first in range(0, len(where), TOGETHER):
+            seen_there = [cut([x, seen], tile) for tile in where[first : first + TOGETHER]]
+            heard = [hears(*there, told, *context) for there in seen_there]
+            for here, _ in seen_there:
+                yield says(here, heard.pop(0), told, *context)
+
     def everywhere(x: Tensor, told: Tensor, seen: Tensor, *context: Tensor) -> Tensor:
-        if len(where) == 1:
-            return network(x, seen, told, *context)
-        return tiled(lambda x, seen: network(x, seen, told, *context), [x, seen], where, where)
+        return blended(answers(x, told, seen, *context), where)
 
     wanted, unwanted = ([shown, *context] for context in (parts.contexts[:1], parts.contexts[1:]))
     strength = rising(how.cfg) if how.rising else how.cfg
