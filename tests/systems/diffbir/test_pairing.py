@@ -9,18 +9,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restauro.core.recipe import Latent
+from restauro.core.recipe import Latent, Release
 from restauro.diffusion.contract import Observation
 from restauro.networks.autoencoder_kl import AutoencoderKL
+from restauro.networks.swinir import SwinIR
 from restauro.systems._prior import trained
-from restauro.systems.diffbir import engine
+from restauro.systems.diffbir import engine, pairing, published
 from restauro.systems.diffbir.pairing import WORSE, error
 from restauro.systems.diffbir.parts import Parts
 from restauro.weights.passports import Passport
 from restauro.weights.store import find
 from tests.laws.pictures import waves
-from tests.systems.diffbir.latent_weights import AUTOENCODER, ours, stock
+from tests.systems.diffbir.latent_weights import AUTOENCODER, ours, put, stock
 
+SWINIR: dict[str, Any] = {"width": 12, "depths": [1], "heads": 2, "features": 8}
 RELEASES = {"v2": ("eps", "sd-scaled-linear"), "v2.1": ("v", "sd-zero-snr")}
 
 
@@ -64,14 +66,20 @@ def test_what_is_taken_for_another_release_does_not_denoise(is_release: str, tak
 
 
 def test_of_imported_weights_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ours, and as released."""
     names, observed = stock(), Observation(waves(1, 1, 32).float())
-    monkeypatch.setattr(engine, "error", lambda *given: 3.0)
+    monkeypatch.setattr(pairing, "error", lambda *given: 3.0)
     engine.run(ours(names), observed)
     about = msgspec.structs.replace(find(names["prior"])[0], source="elsewhere")
     load = Parts.load
     monkeypatch.setattr(Parts, "load", lambda *given: described(load(*given), about))
-    with pytest.warns(UserWarning, match="tiny-prior and tiny-control do not denoise"):
-        engine.run(ours(names), observed)
+    released = Release(release="v2.1", walk="spaced")
+    put("tiny-swinir", "restorer", "swinir", SwinIR(**SWINIR), SWINIR, range=(0.0, 1.0), prediction="clean")
+    monkeypatch.setattr(published, "LEAST", 64)
+    faithful = msgspec.structs.replace(ours(names, restorer="tiny-swinir"), faithful=True, released=released, start=0.0)
+    for recipe in (ours(names), faithful):
+        with pytest.warns(UserWarning, match="tiny-prior and tiny-control do not denoise"):
+            engine.run(recipe, observed)
 
 
 def described(parts: Parts, about: Passport) -> Parts:

@@ -31,7 +31,7 @@ from restauro.systems.diffbir.cleaning import cleaned
 from restauro.systems.diffbir.codec import Known
 from restauro.systems.diffbir.colour_fix import colour_fixed
 from restauro.systems.diffbir.denoiser import latent_denoiser
-from restauro.systems.diffbir.pairing import WORSE, error
+from restauro.systems.diffbir.pairing import warn_of_a_wrong_pair
 from restauro.systems.diffbir.parts import Parts, checked
 from restauro.systems.diffbir.published import as_released
 from restauro.systems.diffbir.recipe import RESTORING, WHOLE
@@ -97,7 +97,7 @@ def _walk(recipe: Recipe, parts: Parts, seen: Observation, pictures: Sequence[in
         return restored
     condition = codec.encode(restored)
     noise = PictureNoise(recipe.seed, pictures, condition.shape[1:], condition.device)
-    _warn_of_a_wrong_pair(recipe, parts, condition, noise)
+    warn_of_a_wrong_pair(recipe, parts, condition, noise)
     denoiser = denoiser_of(recipe, parts, condition, noise).on(schedule)
     guide = guidance_of(recipe, seen, schedule, Known(codec, restored, condition))
     start = noise(0) if recipe.start == 0 else schedule.q_sample(condition, len(schedule) - 1, noise(0))
@@ -106,17 +106,6 @@ def _walk(recipe: Recipe, parts: Parts, seen: Observation, pictures: Sequence[in
         listener(Event("steps", step.index + 1, step.total))
         x = step.x
     return codec.decode(x)
-
-
-def _warn_of_a_wrong_pair(recipe: Recipe, parts: Parts, condition: Tensor, noise: Noise) -> None:
-    """Of files that came from elsewhere somebody has said of which release they are."""
-    latent = recipe.latent or Latent()
-    if parts.about.source and error(parts, latent, condition, noise(0, 2)) > WORSE:
-        warnings.warn(
-            f"{recipe.prior} and {latent.control} do not denoise: they belong to different releases, or were imported as another "
-            "(restauro models import --version)",
-            stacklevel=2,
-        )
 
 
 def denoiser_of(recipe: Recipe, parts: Parts, condition: Tensor, noise: Noise) -> NetworkDenoiser:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import msgspec
 import torch
 from torch import Tensor
 
-from restauro.core.recipe import Latent
+from restauro.core.noise import Noise
+from restauro.core.recipe import Latent, Recipe
 from restauro.systems.diffbir.denoiser import latent_denoiser
 from restauro.systems.diffbir.parts import Parts
 
@@ -17,6 +20,17 @@ SIDE = 32
 WORSE = 1.2
 """Times the error of one that knows nothing, from which on a pair is a wrong one: it is 1.6 where a prediction of noise is read
 as v, 25 where v is read as noise, and near 0 where they belong together, for the control sees the answer."""
+
+
+def warn_of_a_wrong_pair(recipe: Recipe, parts: Parts, condition: Tensor, noise: Noise) -> None:
+    """Of files that came from elsewhere somebody has said of which release they are. condition: what the control is shown."""
+    latent = recipe.latent or Latent()
+    if parts.about.source and error(parts, latent, condition, noise(0, 2)) > WORSE:
+        warnings.warn(
+            f"{recipe.prior} and {latent.control} do not denoise: they belong to different releases, or were imported as another "
+            "(restauro models import --version)",
+            stacklevel=2,
+        )
 
 
 @torch.no_grad()

@@ -27,6 +27,7 @@ from restauro.systems.diffbir import published_tiles
 from restauro.systems.diffbir.colour_fix import colour_fixed
 from restauro.systems.diffbir.denoiser import latent_denoiser
 from restauro.systems.diffbir.guidance import PublishedGuidance
+from restauro.systems.diffbir.pairing import warn_of_a_wrong_pair
 from restauro.systems.diffbir.parts import Parts
 from restauro.systems.diffbir.published_samplers import published
 from restauro.systems.diffbir.sizes import LEAST, enlarged, padded
@@ -182,6 +183,8 @@ def as_released(recipe: Recipe, parts: Parts, pictures: Tensor, numbers: Sequenc
         def draws(shape: Sequence[int], number: int = number) -> Noise:
             return PictureNoise(recipe.seed, [number], shape, device)
 
-        levels = restore((picture[None] + 1) / 2, cleaner, parts, how, release, recipe.steps, draws, tiling, listener).levels
-        found.append(levels.permute(2, 0, 1).to(pictures) / 127.5 - 1)
+        made = restore((picture[None] + 1) / 2, cleaner, parts, how, release, recipe.steps, draws, tiling, listener)
+        if not found:
+            warn_of_a_wrong_pair(recipe, parts, made.condition, draws(made.condition.shape[1:]))
+        found.append(made.levels.permute(2, 0, 1).to(pictures) / 127.5 - 1)
     return torch.stack(found)
