@@ -177,7 +177,7 @@ def as_released(recipe: Recipe, parts: Parts, pictures: Tensor, numbers: Sequenc
     if find(recipe.restorer)[0].range != (0.0, 1.0):
         raise RecipeError(f"{recipe.restorer!r} is no first stage of DiffBIR's releases: those see black as 0 and white as 1")
     cleaner, tiling = load(recipe.restorer, device), Tiling.of(how.tile_size) if release.tiled else Tiling()
-    found = []
+    found: list[Tensor] = []
     for number, picture in zip(numbers, pictures, strict=True):
 
         def draws(shape: Sequence[int], number: int = number) -> Noise:
