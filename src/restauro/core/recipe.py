@@ -76,6 +76,9 @@ class Latent(Knobbed, frozen=True, kw_only=True):
     augment: Annotated[
         int, Knob("timestep of the noise laid over what the prior is shown; more: more is invented", ge=0, le=999)
     ] = 0
+    guided: Annotated[
+        Literal["latent", "picture"], Knob("where region guidance acts: in latents, or in the decoded picture, which is slower")
+    ] = "latent"
     tile_size: Annotated[int, Knob("side of the tiles that larger pictures are worked on in", ge=64, unit="px")] = 512
     colour_fix: Annotated[
         Literal["wavelet", "adain", "none"], Knob("broad colours, or mean and deviation, taken from the first stage's answer")

@@ -62,6 +62,7 @@ OTHER: dict[str, Any] = {
     "control_scale": 0.5,
     "augment": 600,
     "colour_fix": "none",
+    "guided": "picture",
     "tile_size": 64,
     "steps": 2,
     "start": 1.0,
@@ -103,14 +104,17 @@ class Means:
         return F.interpolate(latents / 2, scale_factor=4.0)
 
 
-def test_fidelity_brings_it_nearer_to_the_first_stage_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Defect 1: in version 2.1 the strength of its guidance changes nothing."""
+@pytest.mark.parametrize(("guided", "side"), [("latent", 32), ("picture", 32), ("latent", 96)])
+def test_fidelity_brings_it_nearer_to_the_first_stage_step_by_step(
+    guided: str, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defect 1: in version 2.1 the strength of its guidance changes nothing. Here it does so in tiles, too."""
     monkeypatch.setattr(Parts, "codec", property(lambda parts: Means()))
-    observed = seen(2)
+    observed, how = seen(2, side), {"guided": guided, "tile_size": 64, "colour_fix": "none"}
     first = cleaned(names()["restorer"], observed.picture)
     prop = RegionAdaptive()
     target = prop.target(Observation(first, restored=first))
-    found = [prop.distance(run(ours(names(), fidelity=w, colour_fix="none"), observed), target) for w in (0, 0.25, 0.5, 0.75, 1)]
+    found = [prop.distance(run(ours(names(), fidelity=w, **how), observed), target) for w in (0, 0.25, 0.5, 0.75, 1)]
     assert (torch.stack(found).diff(dim=0) < 0).all(), found
 
 

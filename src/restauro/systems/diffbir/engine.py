@@ -1,7 +1,7 @@
 """From a recipe and what is known of pictures to restored pictures, of any size: the first stage, then the prior of latents.
 
 The first stage's answer is coded, shown to the prior by the control at every step, and what the walk starts from. Properties
-guide in pictures through the autoencoder, region-adaptive restoration guidance in latents.
+guide in pictures through the autoencoder, region-adaptive restoration guidance in latents unless the recipe says otherwise.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def calls(recipe: Recipe) -> int:
 
 def guidance_of(recipe: Recipe, seen: Observation, schedule: NoiseSchedule, codec: Codec) -> Guidance:
     """By the recipe's wishes and, when restoring, by regions: as much as the fidelity says."""
-    wanted = wishes(recipe)
-    return LatentGuidance(wanted, seen, schedule, codec) if wanted else Unguided()
+    wanted, latent = wishes(recipe), recipe.latent or Latent()
+    return LatentGuidance(wanted, seen, schedule, codec, latent.guided) if wanted else Unguided()
 
 
 def wishes(recipe: Recipe) -> list[Wanted]:
