@@ -15,6 +15,7 @@ from PIL import Image
 from restauro import api
 from restauro.core.errors import RecipeError
 from restauro.core.recipe import Recipe, Release
+from restauro.networks.swinir import SwinIR
 from restauro.photo.faces.align import template
 from restauro.photo.faces.detect import Face
 from restauro.systems._report import Outcome
@@ -128,14 +129,17 @@ def released(names: dict[str, str], **changes: Any) -> Recipe:
 @pytest.fixture
 def official(any_prior: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """With a first stage as the releases have them; the short side at least 64, not 512."""
-    from restauro.networks.swinir import SwinIR
     from restauro.systems.diffbir import published
 
     torch.manual_seed(0)
-    arguments: dict[str, Any] = {"width": 12, "depths": [1], "heads": 2, "features": 8}
     monkeypatch.setattr(published, "LEAST", 64)
-    put("tiny-swinir", "restorer", "swinir", SwinIR(**arguments), arguments, range=(0.0, 1.0), prediction="clean")
+    put("tiny-swinir", *swinir(), range=(0.0, 1.0), prediction="clean")
     return any_prior | {"restorer": "tiny-swinir"}
+
+
+def swinir() -> tuple[str, str, torch.nn.Module, dict[str, Any]]:
+    arguments: dict[str, Any] = {"width": 12, "depths": [1], "heads": 2, "features": 8}
+    return "restorer", "swinir", SwinIR(**arguments), arguments
 
 
 def test_every_setting_of_the_releases_changes_their_result(official: dict[str, str]) -> None:
@@ -168,9 +172,11 @@ def test_in_tiles_the_releases_way_is_another(official: dict[str, str]) -> None:
     assert found[0].shape == found[1].shape == (96, 128, 3) and not (found[0] == found[1]).all()
 
 
-def test_the_releases_way_is_offered_for_cut_out_faces_and_whole_photographs(face_prior: dict[str, str]) -> None:
-    with pytest.raises(RecipeError, match="say --aligned"):
-        outcome(photograph(64, 64), released(face_prior))
+def test_the_releases_way_of_faces_needs_what_restores_the_rest(official: dict[str, str], face_prior: dict[str, str]) -> None:
+    put("tiny-face-swinir", *swinir(), face_template="ffhq512", size=64, range=(0.0, 1.0), prediction="clean")
+    for names, release in ((face_prior, "v2.1"), (official | {"restorer": "tiny-face-swinir"}, "v1")):
+        with pytest.raises(RecipeError, match=r"nothing restores what is around the faces .* say --aligned"):
+            outcome(photograph(64, 64), released(names, release=release))
 
 
 def test_restore_with_diffbir_writes_a_file_with_its_recipe(face_prior: dict[str, str], tmp_path: Path) -> None:

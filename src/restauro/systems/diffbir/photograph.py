@@ -16,15 +16,17 @@ from restauro.core.events import Listener, part, silent
 from restauro.core.recipe import Latent, Recipe
 from restauro.diffusion.contract import Observation
 from restauro.photo.colour import keep_tone, tone
+from restauro.photo.faces.detect import Face
 from restauro.photo.holes import check_mask, fill
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
 from restauro.photo.wavelets import low
-from restauro.systems._report import Outcome, Report
+from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems._tasks import way_of_faces
 from restauro.systems.diffbir import engine
 from restauro.systems.diffbir.cleaning import cleaned
 from restauro.systems.diffbir.parts import checked
+from restauro.systems.diffbir.published_faces import Around, around, run
 from restauro.systems.diffbir.recipe import RESTORING
 from restauro.weights.store import find
 
@@ -43,16 +45,15 @@ def restore_variants(
 ) -> Iterator[Outcome]:
     """One outcome a seed. pixels: (H, W, 3) float sRGB in [0, 1]. mask: (H, W) in [0, 1], 1 = missing."""
     about, latent = checked(recipe), recipe.latent or Latent()
-    if not (about.face_template or recipe.aligned):
-        yield from _whole(pixels, recipe, seeds, device, mask, reference, listener)
+    ground = around(recipe) if recipe.faithful else None
+    if ground or not (about.face_template or recipe.aligned):
+        yield from _whole(pixels, recipe, seeds, device, mask, reference, ground, listener)
         return
-    if recipe.faithful and not recipe.aligned:
-        raise RecipeError("how the releases find and paste faces is not offered: cut the face out, and say --aligned")
     clean = recipe.task in RESTORING and latent.background == "clean" and not recipe.aligned
     holes = None if mask is None else _tensor(mask, device)
-    ground = _array(cleaned(recipe.restorer, _tensor(pixels, device), holes)) if clean else None
+    cleaner = _array(cleaned(recipe.restorer, _tensor(pixels, device), holes)) if clean else None
     said = (*([AROUND] if clean else ()), *_licences(recipe))
-    known = {"mask": mask, "reference": reference, "ground": ground, "listener": listener}
+    known = {"mask": mask, "reference": reference, "ground": cleaner, "listener": listener}
     for found in way_of_faces()(pixels, recipe, seeds, device, **known):
         faces = _share(found, pixels) if clean else found.report.invented
         report = msgspec.structs.replace(
@@ -78,8 +79,10 @@ def _whole(
     device: torch.device,
     mask: np.ndarray | None,
     reference: Sequence[Photo],
+    ground: Around | None,
     listener: Listener,
 ) -> Iterator[Outcome]:
+    """ground: what restores all that is around the faces, where these are restored on their own."""
     if reference:
         raise RecipeError(f"a reference photograph is for faces, and {recipe.prior!r} restores whole photographs")
     if recipe.task == "inpaint" and mask is None:
@@ -94,8 +97,28 @@ def _whole(
     for done, seed in enumerate(seeds):
         began = time.monotonic()
         own = msgspec.structs.replace(recipe, seed=seed)
-        found = _array(engine.run(own, seen, listener=part(listener, done, len(seeds))))
-        yield _outcome(found, large, holes, own, device, began)
+        heard, faces = part(listener, done, len(seeds)), list[Face]()
+        if ground is None:
+            found = engine.run(own, seen, listener=heard)
+        else:
+            found, faces = run(own, seen, ground, listener=heard)
+        outcome = _outcome(_array(found), large, holes, own, device, began)
+        yield outcome if ground is None else _with_faces(outcome, faces, recipe)
+
+
+def _with_faces(outcome: Outcome, faces: Sequence[Face], recipe: Recipe) -> Outcome:
+    reports = tuple(
+        FaceReport(
+            number=face.number,
+            box=tuple(round(side / recipe.upscale, 1) for side in face.box),  # type: ignore[arg-type]
+            eye_distance=round(face.eye_distance / recipe.upscale, 1),
+            verdict="restored",
+            why="",
+        )
+        for face in faces
+    )
+    notices = (*outcome.report.notices, *(() if faces else ("no face was found",)))
+    return replace(outcome, report=msgspec.structs.replace(outcome.report, faces=reports, notices=notices))
 
 
 def _outcome(
