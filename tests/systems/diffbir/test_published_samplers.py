@@ -57,6 +57,7 @@ def test_another_name_is_refused() -> None:
 
 @pytest.mark.parametrize(("asked", "made"), [(7, 8), (15, 16), (30, 31), (50, 50), (60, 63), (80, 84)])
 def test_ddim_makes_other_numbers_of_steps(asked: int, made: int) -> None:
+    """Defect 5: ours makes as many as are asked for, from the last timestep on."""
     walk = published("ddim", EPS, asked)
     assert len(walk.schedule) - walk.short == made
     assert walk.schedule.original_index[-1] < len(EPS) - 1, "and never starts at the last timestep"
@@ -65,6 +66,8 @@ def test_ddim_makes_other_numbers_of_steps(asked: int, made: int) -> None:
 
 @pytest.mark.parametrize("steps", [3, 9, 27, 36, 37, 101, 111, 251, 333, 501, 1000])
 def test_ddim_breaks_at_many_numbers_of_steps(steps: int) -> None:
+    """Defect 5: an error there, a message here, and no trouble to ours."""
+    assert len(EPS.respace(f"trailing:{steps}")) == steps
     with pytest.raises(RecipeError, match="cannot make"):
         published("ddim", EPS, steps)
 
