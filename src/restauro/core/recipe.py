@@ -92,10 +92,13 @@ class Release(Knobbed, frozen=True, kw_only=True):
     """Settings of DiffBIR as its releases have them; they act with `faithful` only."""
 
     release: Annotated[Literal["v1", "v2", "v2.1"], Knob("which of them")] = "v2.1"
-    walk: Annotated[str, Knob("sampler in the releases' words: spaced, ddim, dpm++_m2, edm_dpm++_3m_sde, ...")] = "spaced"
+    walk: Annotated[str, Knob("sampler in the releases' words: spaced, ddim, dpm++_m2, edm_euler:churn=1, ...")] = "spaced"
     pull: Annotated[float, Knob("g_scale, the strength of restoration guidance; 0: none", ge=0, le=1e6)] = 0.0
     pulls: Annotated[int, Knob("g_repeat, how often it pulls at each step", ge=1, le=20)] = 1
+    pull_from: Annotated[int, Knob("g_start, the timestep below which it pulls", ge=0, le=1001)] = 1001
+    pull_to: Annotated[int, Knob("g_stop, the timestep above which it pulls", ge=-1, le=1000)] = -1
     space: Annotated[Literal["latent", "rgb"], Knob("g_space, where it measures")] = "latent"
+    formula: Annotated[Literal["release", "paper"], Knob("whose guidance: the release's, or as the paper writes it")] = "release"
     regions: Annotated[bool, Knob("g_loss w_mse: less where the picture is full of edges; else all of it alike")] = True
     begin: Annotated[Literal["noise", "cond"], Knob("start_point_type: noise alone, or noise over what the prior is shown")] = (
         "noise"

@@ -148,6 +148,9 @@ def test_every_setting_of_the_releases_changes_their_result(official: dict[str, 
     changes: list[dict[str, Any]] = [
         {}, {"walk": "ddim"}, pull, pull | {"pulls": 3}, pull | {"space": "rgb"}, pull | {"regions": False},
         {"release": "v1", "pull": 0.5, "regions": False},
+        pull | {"pull_from": 999}, pull | {"pull_to": 1}, {"formula": "paper", "pull": 1e4},
+        {"walk": "edm_euler"}, {"walk": "edm_euler:churn=1,churn_below=1e5"}, {"walk": "edm_dpm++_2m_sde"},
+        {"walk": "edm_dpm++_2m_sde:eta=0.3"},
     ]  # fmt: skip
     found = [outcome(pixels, released(official, **change)).pixels for change in changes]
     for i, one in enumerate(found):
@@ -155,6 +158,10 @@ def test_every_setting_of_the_releases_changes_their_result(official: dict[str, 
         assert not any((one == other).all() for other in found[:i]), changes[i]
     with pytest.raises(RecipeError, match=r"version 2.1 has no restoration guidance"):
         outcome(pixels, released(official, pull=1.0))
+    with pytest.raises(RecipeError, match=r"edm_euler has no knob 'chorn'; did you mean 'churn'"):
+        outcome(pixels, released(official, walk="edm_euler:chorn=1"))
+    with pytest.raises(RecipeError, match=r"releases' dpm_m2 has no eta"):
+        outcome(pixels, released(official, walk="dpm_m2:eta=1"))
 
 
 def test_a_start_from_the_condition_counts_where_noise_is_not_all(official: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from restauro.core.errors import RecipeError
 from restauro.core.events import Event, Listener, silent
+from restauro.core.knobs import parse_settings
 from restauro.core.noise import Noise, PictureNoise
 from restauro.core.recipe import Latent, Recipe, Release
 from restauro.diffusion.contract import Guidance, Observation, Unguided
@@ -86,7 +87,8 @@ def restore(
     shown = schedule.q_sample(condition, how.augment, noise(0, 1)) if how.augment else condition
     where = _windows(condition, parts, tiling.prior, even=release.release == "v1")
     denoiser = latent_denoiser(parts, how, shown, where)
-    walk = published(release.walk, schedule, steps, **knobs)
+    name, told = parse_settings(release.walk)
+    walk = published(name, schedule, steps, **told, **knobs)
     start = noise(0)
     if release.begin == "cond":
         start = schedule.q_sample(condition, len(schedule) - 1, start)
@@ -153,13 +155,15 @@ def guidance_of(release: Release, clean: Tensor, parts: Parts, schedule: NoiseSc
     """Version 2.1 has the options and does nothing by them (defect 1), so it is refused there."""
     if not release.pull:
         return Unguided()
-    if release.release == "v2.1":
-        raise RecipeError("version 2.1 has no restoration guidance: take release v2, or fidelity without faithful")
-    form: Any = release.release
+    form: Any = "paper" if release.formula == "paper" else release.release
+    if form == "v2.1":
+        raise RecipeError("version 2.1 has no restoration guidance: take release v2, formula paper, or fidelity without faithful")
     target = padded(clean, CLEANER, zeros=True) * 2 - 1
-    wanted = None if release.regions and form == "v2" else RegionAdaptive(regions="all")
-    seen = Observation(target, restored=target)
-    return PublishedGuidance(form, seen, schedule, parts.codec, release.pull, release.space, release.pulls, wanted=wanted)
+    wanted = None if release.regions and form != "v1" else RegionAdaptive(regions="all")
+    seen, window = Observation(target, restored=target), (release.pull_to, release.pull_from)
+    return PublishedGuidance(
+        form, seen, schedule, parts.codec, release.pull, release.space, release.pulls, window=window, wanted=wanted
+    )
 
 
 def _levels(seen: Tensor, clean: Tensor, how: Latent, size: Sequence[int]) -> Tensor:

@@ -9,7 +9,7 @@ network of a level between two steps the step that is nearest in sigma. Ours nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from restauro.core.errors import RecipeError
-from restauro.core.knobs import suggest
+from restauro.core.knobs import build, suggest
 from restauro.core.noise import Noise
 from restauro.diffusion.contract import Denoiser, Guidance, Sampler, Step
 from restauro.diffusion.samplers._multistep import Form
@@ -87,18 +87,27 @@ class Walk:
 def published(name: str, schedule: NoiseSchedule, steps: int, **knobs: Any) -> Walk:
     """By the releases' name (NAMES), on a prior's own schedule, in so many steps; "ddim" may make others.
 
-    knobs: the sampler's own, where the releases let them be set (churn, eta, order). Their "ddim" has eta 0 whatever is asked
-    for. Raises RecipeError for another name and where the release would break.
+    knobs: the sampler's own, where the releases let them be set (churn, eta, order), as values or as text. Their "ddim" has eta
+    0 whatever is asked for. Raises RecipeError for another name or knob and where the release would break.
     """
     if name not in NAMES:
         raise RecipeError(f"DiffBIR's releases have no sampler {name!r}{suggest(name, NAMES)}")
     if name == "spaced":
-        return Walk(schedule.respace(str(steps)), Ancestral(**knobs))
+        return Walk(schedule.respace(str(steps)), _sampler(name, Ancestral, knobs))
     if name == "ddim":
-        return Walk(ddim_levels(schedule, steps), Ddim(**knobs), short=True)
+        return Walk(ddim_levels(schedule, steps), _sampler(name, Ddim, knobs), short=True)
     if name.startswith("edm_"):
-        return Walk(edm_levels(schedule, steps), EDM[name.removeprefix("edm_")](**knobs))
+        return Walk(edm_levels(schedule, steps), _sampler(name, EDM[name.removeprefix("edm_")], knobs))
+    if knobs:
+        raise RecipeError(f"the releases' {name} has no {next(iter(knobs))} to set")
     return _dpm(name, schedule, steps)
+
+
+def _sampler(name: str, kind: Any, knobs: Mapping[str, Any]) -> Sampler:
+    """Of a class, or of one with settings of the releases."""
+    usual = kind.keywords if isinstance(kind, partial) else {}
+    found: Sampler = build(kind.func if usual else kind, {**usual, **knobs}, name=name, lax=True)
+    return found
 
 
 def ddim_levels(schedule: NoiseSchedule, steps: int) -> NoiseSchedule:
