@@ -37,7 +37,7 @@ from restauro.weights.store import find
 SEVERITIES = {"mild": "codeformer", "medium": "difface", "heavy": "codeformer-large"}
 """Names of chains (restauro/degradations/chains.py)."""
 STUDENT = "face-student"
-UPSCALE = TASKS["upscale"]
+UPSCALE, SR3 = TASKS["upscale"], "SR3, of the input halved"
 POOR = 28.0
 """dB: on inputs below this a restorer has to gain."""
 
@@ -94,7 +94,7 @@ def rows_of(
     if at_hand(STUDENT):
         rows["student"] = answer(one_call(STUDENT), faces), 1
     if at_hand(UPSCALE.prior):
-        rows["SR3, of the input halved"] = enlarged(faces), sr3_calls(UPSCALE)
+        rows[SR3] = enlarged(faces), sr3_calls(UPSCALE)
     rows |= {f"ours {steps}": (answer(ours("restore", steps), faces), steps + 1) for steps in (4, 10)}
     rows |= latent.rows_of("restore", names, faces)
     rows |= {name: (found, spent) for name, (recipe, spent) in dear.items() if (found := kept(recipe, faces))}

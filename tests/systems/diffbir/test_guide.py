@@ -17,13 +17,16 @@ from restauro.networks.ircontrolnet import IRControlNet
 from restauro.networks.swinir import SwinIR
 from restauro.networks.text_tower import TextTower
 from restauro.networks.unet import UNet
+from restauro.systems import diffbir
 from restauro.systems.diffbir import prompts, published
+from restauro.systems.diffbir.objective import PARTS
 from restauro.weights.declared import Declared
 from tests.systems.diffbir.latent_weights import stock
 from tests.test_readme import commands
 from tests.test_readme import desk as desk
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "diffbir.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+GUIDE = (DOCS / "diffbir.md").read_text(encoding="utf-8")
 FEW = ["--steps", "2"]
 ONCE = ["--steps", "1", "--batch", "2", "--size", "32", "-q"]
 SMALL = {
@@ -76,3 +79,11 @@ def test_every_option_it_speaks_of_is_one() -> None:
     fields = {name for struct in (Recipe, Latent, Release, Declared) for name in struct.__struct_fields__}
     assert named <= fields | {"want", "knob", "low_memory"}, named - fields
     assert {*Latent.__struct_fields__, *Release.__struct_fields__} - {"text"} <= named | {"release"}
+
+
+def test_the_guide_to_training_names_the_parts_in_their_order_and_their_presets() -> None:
+    table = (DOCS / "training.md").read_text(encoding="utf-8").partition("## Parts that belong together")[2].partition("\n## ")[0]
+    rows = [re.findall(r"`([a-z][^`]*)`", line) for line in table.splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows] == list(PARTS)
+    presets = {path.stem for path in (Path(diffbir.__file__ or "").parent / "presets").glob("*.json")}
+    assert {word for row in rows for word in row[1:] if "=" not in word} <= presets
