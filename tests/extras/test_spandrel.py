@@ -20,11 +20,14 @@ from restauro.core.errors import WeightsError
 from restauro.diffusion.contract import Observation
 from restauro.properties.smooth_semantics import Coarse, SmoothSemantics
 from restauro.restorers.smooth import reduced, restorer
+from restauro.systems.diffbir import published
+from restauro.systems.diffbir.cleaning import cleaned
 from restauro.weights.foreign import library
 from restauro.weights.importing import import_file
 from restauro.weights.recognise import Unrecognised
 from restauro.weights.store import find, verify
 from tests.laws.pictures import waves
+from tests.systems.diffbir.latent_weights import stock
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("spandrel") is None, reason="spandrel is not here: make test-extras")
 CPU = torch.device("cpu")
@@ -45,10 +48,11 @@ def esrgan() -> nn.Module:
     return ESRGAN(num_filters=8, num_blocks=1, scale=4)
 
 
-def scunet() -> nn.Module:
-    from spandrel.architectures.SCUNet import SCUNet
+def dehaze() -> nn.Module:
+    """Which wants forty pixels a side."""
+    from spandrel.architectures.MixDehazeNet import MixDehazeNet
 
-    return SCUNet(config=[1] * 7, dim=64)
+    return MixDehazeNet(embed_dims=[8, 16, 16, 16, 8], depths=[1] * 5)
 
 
 def restormer() -> nn.Module:
@@ -61,7 +65,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str, int]] = {
     "swinir-x1": (lambda: swinir(1), "SwinIR", 1),
     "swinir-x2": (lambda: swinir(2), "SwinIR", 2),
     "esrgan-x4": (esrgan, "ESRGAN", 4),
-    "scunet-x1": (scunet, "SCUNet", 1),
+    "mixdehazenet-x1": (dehaze, "MixDehazeNet", 1),
     "restormer-x1": (restormer, "Restormer", 1),
 }
 
@@ -116,6 +120,34 @@ def test_it_is_the_target_of_smooth_semantics(tmp_path: Path) -> None:
     assert ours.recipe.restorer == name and not (ours.pixels == default.pixels).all()
 
 
+@pytest.mark.filterwarnings("ignore:torch.meshgrid")
+@pytest.mark.parametrize("name", ["swinir-x1", "esrgan-x4", "restormer-x1"])
+@pytest.mark.parametrize("faithful", [False, True])
+def test_it_is_a_first_stage_of_diffbir(tmp_path: Path, name: str, faithful: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours, and as the releases have it: BSRNet is an ESRGAN, and its answer is reduced."""
+    monkeypatch.setattr(published, "LEAST", 64)
+    saved(CASES[name][0](), tmp_path / "theirs.pth")
+    named = stock("any", face_template="")
+    beside = {part: named[part] for part in ("prior", "control", "autoencoder")}
+    settings: dict[str, Any] = {"by": ["diffbir"], "faithful": faithful, "steps": 2, **beside}
+    told = {"walk": "spaced", "prompt": "", "unlike": "", "cfg": 1.0} if faithful else {}
+    pixels = ((waves(2, 1, 64).float()[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).numpy()
+    result = api.restore(pixels, restorer=tmp_path / "theirs.pth", **settings, **told)
+    assert result.recipe.restorer == "theirs" and find("theirs")[0].architecture == "spandrel"
+    assert result.pixels.shape == pixels.shape
+    saved(swinir(1), tmp_path / "other.pth")
+    other = api.restore(pixels, restorer=tmp_path / "other.pth", **settings, **told)
+    assert not (result.pixels == other.pixels).all()
+
+
+def test_a_large_picture_is_cleaned_in_tiles(tmp_path: Path) -> None:
+    saved(swinir(1), tmp_path / "theirs.pth")
+    name = import_file(tmp_path / "theirs.pth", tell=lambda note: None).name
+    picture = waves(3, 1, 80, 600).float()
+    whole, parts = cleaned(name, picture), cleaned(name, picture, whole=0)
+    assert parts.shape == whole.shape and float((parts - whole).abs().mean()) < 0.1 * float((whole - picture).abs().mean())
+
+
 def test_the_command_line_takes_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     saved(swinir(1), tmp_path / "theirs.pth")
     assert main(["models", "import", str(tmp_path / "theirs.pth"), "--name", "mine"]) == 0
@@ -126,9 +158,9 @@ def test_the_command_line_takes_the_file(tmp_path: Path, capfd: pytest.CaptureFi
 
 
 def test_a_picture_below_the_least_size_is_enlarged_for_it(tmp_path: Path) -> None:
-    saved(scunet(), tmp_path / "theirs.pth")
+    saved(dehaze(), tmp_path / "theirs.pth")
     import_file(tmp_path / "theirs.pth", tell=lambda note: None)
-    assert restorer("scunet-x1", CPU)(waves(1, 1, 24).float()).shape == (1, 3, 24, 24)
+    assert restorer("mixdehazenet-x1", CPU)(waves(1, 1, 24).float()).shape == (1, 3, 24, 24)
 
 
 def test_a_grey_network_is_refused_in_one_line(tmp_path: Path) -> None:
