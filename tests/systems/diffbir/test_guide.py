@@ -7,9 +7,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+import restauro
 from restauro.cli import main
 from restauro.core.recipe import Latent, Recipe, Release
 from restauro.networks.autoencoder_kl import AutoencoderKL
@@ -22,7 +25,7 @@ from restauro.systems.diffbir import prompts, published
 from restauro.systems.diffbir.objective import PARTS
 from restauro.weights.declared import Declared
 from tests.systems.diffbir.latent_weights import stock
-from tests.test_readme import commands
+from tests.test_readme import blocks, commands
 from tests.test_readme import desk as desk
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -58,7 +61,7 @@ def quick(words: list[str]) -> list[str]:
     if words[0] == "train":
         knobs = SMALL.get(words[words.index("--ship") + 1], "").split()
         return [*words, *(word for knob in knobs for word in ("--knob", knob)), *ONCE]
-    return [*words, *FEW] if "diffbir" in words else words
+    return [*words, *FEW] if "diffbir" in words and "-w" not in words else words
 
 
 def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +75,10 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     for command in commands(GUIDE):
         code = main(quick(shlex.split(command)[1:]))
         assert code == 0, f"{command}: exit {code}\n{capsys.readouterr().err}"
+    for block in blocks("python", GUIDE):
+        exec(compile(block, "diffbir.md", "exec"), {"restauro": restauro})
+    same, faithful = (np.asarray(Image.open(desk / name)) for name in ("same.jpg", "faithful.jpg"))
+    assert (same == faithful).all()
 
 
 def test_every_option_it_speaks_of_is_one() -> None:
