@@ -25,6 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.faces import SHARED
+from restauro.api.tasks import make_recipe
 from restauro.core.recipe import Recipe, Whole
 from restauro.degradations.chains import degrade
 from restauro.evaluation.classical import nlm
@@ -141,7 +142,7 @@ def ways(pix2pix: str = "", trios: tuple[str, ...] = ()) -> dict[str, Way]:
     alone = as_a_whole(faces, whole)
     others = {name: msgspec.structs.replace(whole, weights=name) for name in trios}
     free = as_a_whole(Recipe(task="old-photo", colour="invent"), whole)
-    both = as_a_whole(faces, Whole(detector=""))
+    both = make_recipe("old-photo", detector="")
     ours = weights_of(whole)
     found = {
         "input": Way(lambda picture, mask: picture),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from restauro.core.errors import RecipeError
 from restauro.core.knobs import build, suggest
 from restauro.core.recipe import Recipe, Whole
 from restauro.systems.oldphotos.recipe import FACELESS, as_a_whole, at_hand, weights_of
+from restauro.systems.pgdiff.recipe import TASKS
 from restauro.weights.store import find
 
 WHOLE, FACES = "old-photos", "pgdiff"
@@ -43,6 +46,8 @@ def with_whole(recipe: Recipe, by: Sequence[str] | None, wishes: Mapping[str, An
     whole: Whole = build(Whole, {**wishes, "faces_by": FACES if FACES in by else ""}, name="old-photo")
     for name in weights_of(whole):
         find(name)
+    if FACES in by and "wants" not in given:  # in what the whole has restored there are no scratches that could come back
+        recipe = msgspec.structs.replace(recipe, wants=TASKS["restore"].wants)
     return as_a_whole(recipe, whole)
 
 

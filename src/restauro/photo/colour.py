@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from restauro.photo.resize import resize
@@ -18,8 +19,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 _WHITE = _TO_XYZ.sum(1)
 _BINS = 48
-_OWN = 0.75
-"""Share of a restored photograph's colours that comes from its own: what is local, as stains, may go."""
+_OWN, _BROAD = 0.75, 2.0
+"""Share of a restored photograph's fine colours that comes from its own: grain may go. What is broader than so many pixels is."""
 _LEAST = 64
 """Pixels of a small copy that a change of colours is told from."""
 
@@ -107,10 +108,9 @@ def keep_tone(original: np.ndarray, restored: np.ndarray) -> np.ndarray:
 
 
 def keep_colours(original: np.ndarray, restored: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The restored picture, where it is known, with colours that come three quarters from the original's own.
+    """The restored picture, where it is known, with the original's own colours; but for a quarter of what is fine in them.
 
-    One change of the whole picture's colours follows what was restored (least squares over a small copy): half way between an
-    affine one in L*, a* and b* and one that only moves the colours of each lightness. So a cast goes, and much of what only the
+    They are moved as, on average, those of their lightness were moved in what was restored: so a cast goes, and what only the
     network took for a cast, a teal dress in a yellowed print, stays. Lightness is the restored picture's. original, restored:
     (H, W, 3) of one size; known: (H, W) booleans.
     """
@@ -122,11 +122,10 @@ def keep_colours(original: np.ndarray, restored: np.ndarray, known: np.ndarray) 
     if told.sum() < _LEAST:
         return restored
     near, far = (resize(lab.astype(np.float32), *size, "area")[told[..., 0]] for lab in (was, found))
-    affine = np.linalg.lstsq(np.column_stack((near, np.ones(len(near)))), far[:, 1:], rcond=None)[0]
-    shift = np.linalg.lstsq(np.column_stack((near[:, 0], np.ones(len(near)))), far[:, 1:] - near[:, 1:], rcond=None)[0]
-    change = np.asarray((affine + np.vstack((shift[0], np.eye(2), shift[1]))) / 2, np.float32)
-    own = was @ change[:3] + change[3]
-    found[..., 1:] += _OWN * known[..., None] * (own - found[..., 1:])
+    slope, shift = np.linalg.lstsq(np.column_stack((near[:, 0], np.ones(len(near)))), far[:, 1:] - near[:, 1:], rcond=None)[0]
+    own = was[..., 1:] + was[..., :1] * slope.astype(np.float32) + shift.astype(np.float32)
+    apart = known[..., None] * (own - found[..., 1:])
+    found[..., 1:] += _OWN * apart + (1 - _OWN) * cv2.GaussianBlur(apart, (0, 0), _BROAD)
     return lab_to_srgb(found)
 
 

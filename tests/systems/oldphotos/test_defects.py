@@ -56,7 +56,7 @@ def test_defects_18_and_19_faces_are_another_systems_by_default_and_can_be_switc
     pixels = photograph(40, 40)
     first, second = restore_variants(pixels, recipe, [1, 2], CPU)
     (base, given), (again, _) = handed
-    assert given.system == "pgdiff" and given.fidelity == 0.7 and given.faces == (1,) and given.whole is None
+    assert given.system == "pgdiff" and given.fidelity == 0.7 and given.faces == (1,) and given.task == "restore"
     assert base is again and (base != pixels).any()  # the whole is restored once
     assert first.report.faces[0].likeness == 0.5 and first.report.calls == 7 and "x" in first.report.notices
     for found, own in ((first, 0.1), (second, 0.2)):

@@ -76,7 +76,7 @@ def _with_faces(
     listener: Listener,
 ) -> Iterator[Faces]:
     if whole.faces_by:
-        own = msgspec.structs.replace(recipe, system=whole.faces_by, whole=None)
+        own = msgspec.structs.replace(recipe, task="restore", system=whole.faces_by)  # its age the whole has lost already
         for found in way(own)(base.pixels, own, seeds, device, reference=reference, listener=listener):
             pixels = in_the_light_of(base.pixels, found.pixels, found.report.faces)
             yield Faces(pixels, found.report.faces, found.report.notices, found.report.calls)

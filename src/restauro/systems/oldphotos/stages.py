@@ -13,6 +13,7 @@ from restauro.core.recipe import Recipe, Whole
 from restauro.networks.latent_mapping import HighResMapping
 from restauro.photo.colour import keep_colours, keep_tone, tone
 from restauro.photo.holes import big, check_mask, fill
+from restauro.photo.tones import keep_light
 from restauro.systems.oldphotos import published
 from restauro.systems.oldphotos.recipe import at_hand
 from restauro.systems.oldphotos.scratches import MUCH, as_mask, find_scratches
@@ -49,6 +50,7 @@ def ours(
         said.append(f"{deep.mean():.1%} of the photograph are holes too large for the network: closed from their edges (Telea)")
     out = restore(shown, mask * ~deep, trio, device, whole.detail)
     heard(Event("steps", 1, 1))
+    out = keep_light(shown, out, mask == 0, whole.local)
     if recipe.colour == "keep":
         out = _coloured(shown, out, mask == 0)
     if whole.only_scratches:

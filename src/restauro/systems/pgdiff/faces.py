@@ -14,6 +14,7 @@ from restauro.core.errors import RecipeError, WeightsError
 from restauro.core.events import Event, Listener
 from restauro.core.recipe import Recipe
 from restauro.diffusion.contract import Observation
+from restauro.photo.colour import LUMA
 from restauro.photo.damage import needs_restoration
 from restauro.photo.faces.align import TEMPLATES, crop, inverse, moved, resample, template
 from restauro.photo.faces.detect import Face, detect
@@ -130,7 +131,10 @@ def _choose(job: Job, base: np.ndarray, recipe: Recipe, middle: Face | None) -> 
         return ("restored", "") if torn else ("good", "no hole in it")
     if recipe.force or recipe.faces or torn or recipe.task in EVERY_FACE:
         return "restored", "as asked"
-    needed, why = needs_restoration(crop(base, face.points, 128, OURS)[0], face.eye_distance)
+    seen = crop(base, face.points, 128, OURS)[0]
+    if recipe.whole is not None:  # the print was restored: what tone is left is meant, and no sign of age
+        seen = np.repeat((seen @ LUMA)[..., None], 3, -1)
+    needed, why = needs_restoration(seen, face.eye_distance)
     return ("restored", why) if needed else ("good", why)
 
 
