@@ -58,7 +58,7 @@ class Whole(Knobbed, frozen=True, kw_only=True):
     grow: Annotated[int, Knob("how much wider than what was found holes are taken", ge=0, le=32, unit="px")] = 1
     strength: Annotated[float, Knob("how much of the restoration is laid over the photograph; 0: nothing", ge=0, le=1)] = 1.0
     detail: Annotated[float, Knob("how much comes back of fine detail and grain that the networks do not see", ge=0, le=1)] = 0.5
-    local: Annotated[float, Knob("how much is kept of what is lightened or darkened in parts, not everywhere alike", ge=0, le=1)] = 0.0
+    local: Annotated[float, Knob("how much stays of what was lightened or darkened in parts only", ge=0, le=1)] = 0.0
     only_scratches: Annotated[bool, Knob("repair scratches and leave everything else exactly as it is")] = False
     faces_by: Annotated[str, Knob("system that restores the faces afterwards; empty: none")] = "pgdiff"
 
