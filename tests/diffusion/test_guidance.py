@@ -321,3 +321,11 @@ def test_a_projection_by_half_goes_half_the_way_in_a_whole_walk(steps: int) -> N
 
     torch.testing.assert_close(walked(0.5), (x + walked(1.0)) / 2)
     torch.testing.assert_close(walked(5.0), walked(1.0))
+
+
+def test_a_single_step_from_pure_noise_imposes_all_of_it() -> None:
+    """Nothing of the picture survives there, so shares of what survives cannot be told."""
+    schedule = NoiseSchedule.named("sd-zero-snr", 1000).respace("trailing:1")
+    assert float(schedule.alpha_bar(0)) == 0
+    guide = CleanGuidance([], Observation(torch.zeros(1, 3, 4, 4)), schedule)
+    assert float(guide.share(torch.tensor(0.5), 0.0)) == 0.5

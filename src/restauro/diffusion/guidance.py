@@ -70,7 +70,8 @@ class CleanGuidance:
     def share(self, weight: Tensor, a: float) -> Tensor:
         """Of a projection at the step with this alpha-bar, so that the whole walk imposes `weight` of it."""
         here, all = (_surviving(one, self.spread) for one in (a, self.schedule.alphas_cumprod))
-        return 1 - (1 - weight.clamp(max=1)) ** float(here / all.sum())
+        part = float(here / all.sum()) if all.any() else 1 / len(all)  # a single step from pure noise
+        return 1 - (1 - weight.clamp(max=1)) ** part
 
     def impose(self, picture: Tensor) -> Tensor:
         """What can be met exactly, met by a picture that no walk has made."""

@@ -2,7 +2,7 @@
 
 Not the photograph is cut into tiles but each layer into strips of rows, with the rows around them that its kernel asks for: every
 value is what it is in one call, whatever the network's reach, and so are the norms, which see the whole layer. Layers larger
-than `KEPT` lie in files without a name in the temporary folder ($TMPDIR), which the system reads and writes as it needs.
+than `KEPT` lie in files without a name in the temporary folder ($TMPDIR), of which no more than the strips at hand is held.
 
 Measured against one call: what differs is the order of sums in float32 (tests/restorers/test_strips.py).
 """
@@ -10,9 +10,11 @@ Measured against one call: what differs is the order of sums in float32 (tests/r
 from __future__ import annotations
 
 import math
+import mmap
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -64,6 +66,7 @@ class Strips(TorchFunctionMode):
         super().__init__()
         self.device, self.seen, self.layers, self.listener = device, seen, layers, listener
         self.done = 0
+        self.files: WeakValueDictionary[int, np.memmap[Any, Any]] = WeakValueDictionary()
         self.ways: dict[Any, Callable[..., Tensor]] = {
             torch.conv2d: self.convolved,
             torch.conv_transpose2d: self.transposed,
@@ -89,8 +92,12 @@ class Strips(TorchFunctionMode):
         shape = height, width, channels
         if 4 * math.prod(shape) <= KEPT:
             return torch.empty(shape, device=self.device).permute(2, 0, 1)[None]
+        if self.device.type == "meta":  # without numbers, to see what it would take (weights/footprint.py)
+            return torch.empty(shape, device=self.device).permute(2, 0, 1)[None]
         with tempfile.TemporaryFile() as file:
-            return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=shape)).permute(2, 0, 1)[None]
+            mapped = np.memmap(file, np.float32, "w+", shape=shape)
+        self.files[id(mapped)] = mapped
+        return torch.from_numpy(mapped).permute(2, 0, 1)[None]
 
     def strips(self, out: Tensor, x: Tensor | None = None) -> Iterator[tuple[int, int]]:
         """Rows from and to, of a layer of which a strip has about STRIP bytes, and what of `x` it is made from no more."""
@@ -98,6 +105,8 @@ class Strips(TorchFunctionMode):
         rows = max(8, STRIP * height // (4 * max(out.numel(), 0 if x is None else x.numel())))
         for top in range(0, height, rows):
             yield top, min(top + rows, height)
+            for mapped in self.files.values():
+                _let_go(mapped)
 
     def rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
         return x[:, :, top:bottom].to(self.device)
@@ -282,6 +291,12 @@ class Strips(TorchFunctionMode):
 
 
 POINTWISE = {"relu", "leaky_relu", "tanh", "sigmoid", "silu", "add", "__add__", "mul", "__mul__", "sub", "__sub__"}
+
+
+def _let_go(mapped: np.memmap[Any, Any]) -> None:
+    """What was read or written stays in its file, and need not be held in memory as well."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def _pair(value: Any) -> tuple[int, int]:

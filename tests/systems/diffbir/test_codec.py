@@ -10,6 +10,7 @@ from torch import Tensor
 
 from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.restorers import strips
+from restauro.systems.diffbir import decoding
 from restauro.systems.diffbir.codec import LatentCodec
 from restauro.systems.diffbir.published_tiles import boxes, encoded, in_step
 from tests.laws.pictures import waves
@@ -47,10 +48,26 @@ def test_in_strips_it_is_the_same() -> None:
     torch.testing.assert_close(latents, 0.5 * network().encode(pictures)[0])
 
 
-def test_gradients_pass() -> None:
-    latents = torch.zeros(1, 3, 8, 8, requires_grad=True)
-    LatentCodec(network(), whole=0).decode(latents).square().sum().backward()
-    assert latents.grad is not None and latents.grad.abs().max() > 0
+@pytest.mark.parametrize(("local", "alike"), [(True, 0.95), (False, 0.6)])
+def test_a_gradient_taken_in_tiles_points_where_that_of_the_whole_does(
+    local: bool, alike: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a distance that asks for something else everywhere, nearly; of one that asks for the picture's mean, in its trend."""
+    monkeypatch.setattr(decoding, "TILE", 64)
+    monkeypatch.setattr(decoding, "OVERLAP", 24)
+    wanted = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    latents = LatentCodec(network()).encode(half_dark()).detach()
+
+    def gradient(codec: LatentCodec) -> tuple[Tensor, Tensor]:
+        leaf = latents.clone().requires_grad_(True)
+        seen = codec.decode(leaf)
+        distance = (seen * wanted).sum() if local else seen.mean((2, 3)).square().sum()
+        return seen.detach(), torch.autograd.grad(distance, leaf)[0]
+
+    (picture, whole), (same, tiled) = gradient(LatentCodec(network())), gradient(LatentCodec(network(), whole=0))
+    torch.testing.assert_close(same, picture, atol=1e-5, rtol=0)
+    assert torch.cosine_similarity(whole.flatten(), tiled.flatten(), 0) > alike
+    assert 0.5 < tiled.norm() / whole.norm() < 2
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from torch import Tensor
 from restauro.diffusion.contract import Codec
 from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.restorers.strips import Strips
+from restauro.systems.diffbir.decoding import decoded
 
 WHOLE = 2**20
 """Pixels of a picture that is coded in one call."""
@@ -21,7 +22,7 @@ class LatentCodec:
     """Pictures (N, 3, H, W) in [-1, 1], of sides that are multiples of the network's, to latents as the prior has them, and back.
 
     whole: larger pictures are coded layer by layer in strips (exact, norms and attention included; bounded memory,
-    restorers/strips.py); where gradients are asked for, in one call whatever the size.
+    restorers/strips.py); where a gradient of `decode` is asked for, that is taken tile by tile (decoding.py).
     """
 
     network: AutoencoderKL
@@ -31,10 +32,16 @@ class LatentCodec:
         return self._coded(lambda x: self.network.scale * self.network.encode(x)[0], picture, 1)
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self._coded(self.network.decode, latents / self.network.scale, self.network.multiple)
+        x, network = latents / self.network.scale, self.network
+        if x.requires_grad and not self._fits(x, network.multiple):
+            return torch.cat([decoded(one[None], network.decode, network.multiple) for one in x])
+        return self._coded(network.decode, x, network.multiple)
+
+    def _fits(self, x: Tensor, factor: int) -> bool:
+        return x.shape[-2] * x.shape[-1] * factor**2 <= self.whole
 
     def _coded(self, way: Callable[[Tensor], Tensor], x: Tensor, factor: int) -> Tensor:
-        if x.requires_grad or x.shape[-2] * x.shape[-1] * factor**2 <= self.whole:
+        if self._fits(x, factor):
             return way(x)
         with torch.no_grad(), Strips(x.device):
             return torch.cat([way(one[None]) for one in x])
