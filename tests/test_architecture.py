@@ -40,7 +40,18 @@ MAY_IMPORT = {
 }
 """Room or file of src/restauro -> what it may import besides itself. `restauro.__version__` is open to everyone."""
 
-OPTIONAL = {"pillow_heif", "spandrel", "spandrel_extra_arches", "c2pa", "ray", "matplotlib", "skimage", "dlib", "torchvision"}
+OPTIONAL = {
+    "pillow_heif",
+    "spandrel",
+    "spandrel_extra_arches",
+    "c2pa",
+    "ray",
+    "matplotlib",
+    "skimage",
+    "dlib",
+    "torchvision",
+    "diffusers",
+}
 """Packages of the extras: imported inside a function, where their absence can be explained."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

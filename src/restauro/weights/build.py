@@ -16,6 +16,7 @@ from restauro.weights.passports import Passport
 
 BUILDERS = {
     "unet": "restauro.networks.unet:UNet",
+    "unet-diffusers": "restauro.networks.by_diffusers:DiffusersUNet",
     "unet-superres": "restauro.networks.unet:SuperResUNet",
     "unet-classifier": "restauro.networks.classifier:NoisyClassifier",
     "residual-denoiser": "restauro.networks.residual_denoiser:ResidualDenoiser",

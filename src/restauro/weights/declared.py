@@ -51,6 +51,10 @@ class Declared(Knobbed, frozen=True, kw_only=True):
     domain: Annotated[Literal["old", "clean"], Knob("VAE of Old Photos: of damaged or of clean pictures")] | None = None
     version: Annotated[Literal["v1", "v2", "v2.1"], Knob("DiffBIR: the release, whose files have the same names")] | None = None
 
+    by: Annotated[Literal["restauro", "diffusers"], Knob("prior of latents: whose class runs it (the extra `full`)")] | None = (
+        None
+    )
+
     def of(self, passport: Passport) -> Declared:
         """Only what means something for such weights."""
         return msgspec.structs.replace(self, **dict.fromkeys(set(self.__struct_fields__) - _apt(passport)))
@@ -107,7 +111,7 @@ OF: Mapping[str, tuple[str, ...]] = {
     "translator": ("statistics",),
     "prior": PRIOR,
     "conditional-prior": PRIOR,
-    "latent-prior": ("version", "head_channels", "heads", "prediction", "schedule", "timesteps", "size"),
+    "latent-prior": ("by", "version", "head_channels", "heads", "prediction", "schedule", "timesteps", "size"),
     "latent-control": ("version", "head_channels", "heads"),
     "super-resolver": PRIOR,
     "sr3-unet": ("groups", "level"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +31,8 @@ class Layout:
     shapes; it may raise KeyError or ValueError where they contradict each other, or return None for "not mine after all".
     take: where the checkpoint holds more than this network, the beginnings of its tensors' names. network: the tensors of the
     network itself, by its own names, where the checkpoint has others. configured: the passport with what config files say.
-    placed: with what the names of the file and its folder say. wanting: its facts that must be known by then, or be declared.
+    placed: with what the names of the file and its folder say. by: passport and tensors for the class of another
+    package, by its name. wanting: its facts that must be known by then, or be declared.
     """
 
     what: str
@@ -42,6 +43,7 @@ class Layout:
     configured: Callable[[Passport, Configs], Passport] | None = None
     placed: Callable[[Passport, str], Passport] | None = None
     wanting: tuple[str, ...] = ()
+    by: Mapping[str, Callable[[Passport, StateDict], tuple[Passport, dict[str, Tensor]]]] = field(default_factory=dict)
 
     def found(self, state_dict: StateDict) -> list[str]:
         return [key for key in self.telling if key in state_dict]
@@ -148,6 +150,8 @@ def _read(
     if unknown := [f"--{name}" for name in layout.wanting if not getattr(passport, name)]:
         said_by = "neither its tensors nor the name of its file tell all about it"
         raise WeightsError(f"this is {layout.what}; {said_by}: say {' and '.join(unknown)}")
+    if run_by := layout.by.get(declared.by or ""):
+        passport, tensors = run_by(passport, tensors)
     if problem := misfits(skeleton(passport), tensors):
         raise Unrecognised(f"this looks like {layout.what}, but {problem}", layout.what, layout.telling)
     return passport, tensors

@@ -92,6 +92,18 @@ def test_version_1_s_one_file_holds_five_networks() -> None:
     }  # fmt: skip
 
 
+@needs_shared
+def test_the_official_prior_may_be_run_by_diffusers_class() -> None:
+    pytest.importorskip("diffusers")
+    said = Declared(by="diffusers")
+    found = recognise_all(listed("sd21_needed_by_diffbir"), said, place="weights/v2-1_512-ema-pruned.ckpt")
+    passport, tensors = found["prior"]
+    assert passport.architecture == "unet-diffusers" and len(tensors) == 686 and "network.conv_in.weight" in tensors
+    assert found["autoencoder"][0].architecture == "autoencoder-kl"
+    with pytest.raises(RecipeError, match="--by means nothing here"):
+        recognise(listed("swinir_stage1"), said)
+
+
 @pytest.mark.parametrize(
     ("file", "version", "prediction"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,28 @@ def test_a_name_and_one_part_alone(tmp_path: Path) -> None:
     assert named(str(folder / "vae")) in ("alone", "mine-autoencoder")
     (prior,) = import_all(folder / "unet", "one", declared=Declared(version="v2.1"), tell=lambda note: None)
     assert (prior.prediction, prior.schedule) == ("v", "sd-zero-snr"), "what is declared wins"
+
+
+def test_diffusers_own_class_may_run_the_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is the same, controlled or not."""
+    pytest.importorskip("diffusers")
+    ours = networks()
+    folder = stable(tmp_path / "sd", ours)
+    own, theirs = (
+        import_all(folder, name, declared=Declared(by=by), tell=lambda note: None)[0]
+        for name, by in (("own", "restauro"), ("theirs", "diffusers"))
+    )
+    assert (own.architecture, theirs.architecture) == ("unet", "unet-diffusers")
+    x, t, context = torch.randn(2, 4, 8, 12), torch.tensor([3.0, 700.5]), torch.randn(2, 5, 24)
+    control = [0.1 * torch.randn(2, *shape) for shape in ((16, 8, 12), (16, 8, 12), (16, 4, 6), (32, 4, 6), (32, 4, 6))]
+    for some in ([], control):
+        with torch.no_grad():
+            found = [store.load(name)(x, t, context=context, control=some) for name in ("own-prior", "theirs-prior")]
+        torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
+    assert store.load("theirs-prior").multiple == store.load("own-prior").multiple
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(WeightsError, match=r"not here: pip install 'restauro\[full\]'"):
+        import_all(folder, "again", declared=Declared(by="diffusers"), tell=lambda note: None)
 
 
 @pytest.mark.parametrize(

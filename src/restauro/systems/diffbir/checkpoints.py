@@ -21,7 +21,12 @@ from restauro.networks.swinir import swinir_arguments
 from restauro.networks.text_tower import text_arguments, used
 from restauro.networks.unet import unet_arguments
 from restauro.systems.diffbir.configs import autoencoder_configured, prior_configured, text_configured
-from restauro.systems.diffbir.keys import autoencoder_from_diffusers, text_from_transformers, unet_from_diffusers
+from restauro.systems.diffbir.keys import (
+    autoencoder_from_diffusers,
+    text_from_transformers,
+    unet_from_diffusers,
+    unet_to_diffusers,
+)
 from restauro.weights.declared import RELEASES
 from restauro.weights.passports import Passport
 from restauro.weights.recognise import Layout
@@ -72,6 +77,15 @@ def prior_placed(passport: Passport, place: str) -> Passport:
         return passport
     name = passport.name + ("-zsnr" if "zsnr" in place else "")
     return msgspec.structs.replace(passport, name=name, prediction=release[0], schedule=release[1])
+
+
+def prior_by_diffusers(passport: Passport, ours: Tensors) -> tuple[Passport, dict[str, Tensor]]:
+    """Run by diffusers' class, under whose names its tensors are kept."""
+    blocks, attended = passport.arguments["num_res_blocks"], passport.arguments["attention"]
+    theirs = unet_to_diffusers(ours, blocks, [level for level in range(len(blocks)) if 2**level in attended])
+    return msgspec.structs.replace(passport, architecture="unet-diffusers"), {
+        f"network.{key}": value for key, value in theirs.items()
+    }
 
 
 def control_passport(tensors: Tensors) -> Passport:
@@ -195,6 +209,7 @@ LAYOUTS = (
         prior_passport,
         placed=prior_placed,
         wanting=("prediction", "schedule"),
+        by={"diffusers": prior_by_diffusers},
     ),
     Layout(
         "a second stage of DiffBIR",
@@ -241,6 +256,7 @@ LAYOUTS = (
         configured=prior_configured,
         placed=prior_placed,
         wanting=("prediction", "schedule"),
+        by={"diffusers": prior_by_diffusers},
     ),
     Layout(
         "an autoencoder of latent diffusion in diffusers' layout",
