@@ -89,6 +89,18 @@ def test_the_scale_is_measured_and_kept() -> None:
     assert isinstance(kept, AutoencoderKL) and isinstance(kept.scale, torch.Tensor)
 
 
+def test_a_frozen_encoder_leaves_latents_as_a_prior_knows_them() -> None:
+    part, data = msgspec.structs.replace(PARTS["autoencoder"], frozen=True), pictures()
+    network, batch = part.build(data), data.batch(np.arange(2))
+    before, (mean, _) = float(network.autoencoder.scale), network.autoencoder.encode(batch)
+    optimizer = torch.optim.AdamW([one for player in part.players(network).values() for one in player.module.parameters()], 0.1)
+    decoded = network.autoencoder.decode(mean).detach()
+    part.loss(network, batch, np.arange(2), data, np.random.default_rng(0)).backward()
+    optimizer.step()
+    assert float(network.autoencoder.scale) == before and torch.equal(network.autoencoder.encode(batch)[0], mean)
+    assert not torch.allclose(network.autoencoder.decode(mean), decoded)
+
+
 def test_the_critic_comes_later() -> None:
     part, data = msgspec.structs.replace(PARTS["autoencoder"], critic_after=2), pictures()
     network, batch = part.build(data), data.batch(np.arange(2))
@@ -182,6 +194,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "adversarial": 0.0,
         "critic_after": 1,
         "critic_width": 8,
+        "frozen": True,
     },
     "prior": {
         "autoencoder": "mini-latents-2",
@@ -208,18 +221,21 @@ OTHER: dict[str, dict[str, Any]] = {
 }
 
 
-def learnt(part: Any) -> tuple[float, str]:
-    """All losses of one step, and whose faces the passport says it knows."""
+def learnt(part: Any) -> tuple[float, float, str]:
+    """All losses of one step, what they ask of the weights, and whose faces the passport says it knows."""
     data = pictures()
     for record in data.records:
         record["caption"] = "a face"
     torch.manual_seed(0)
     network, rng, index = awake(part.build(data)), np.random.default_rng(1), np.arange(4)
     if hasattr(part, "turns"):
-        told = sum(float(loss.detach()) for _, loss in part.turns(network, data.batch(index), rng))
+        losses = [loss for _, loss in part.turns(network, data.batch(index), rng)]
     else:
-        told = float(part.loss(network, data.batch(index), index, data, rng).detach())
-    return told, part.passport()["face_template"]
+        losses = [part.loss(network, data.batch(index), index, data, rng)]
+    told = torch.stack(losses).sum()
+    told.backward()
+    asked = sum(float(one.grad.abs().sum()) for one in network.parameters() if one.grad is not None)
+    return float(told.detach()), asked, part.passport()["face_template"]
 
 
 @pytest.mark.parametrize(("name", "knob"), [(name, knob) for name, others in OTHER.items() for knob in others])

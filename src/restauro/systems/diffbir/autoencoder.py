@@ -64,6 +64,7 @@ class AutoencoderObjective(Knobbed, frozen=True, kw_only=True):
     adversarial: Annotated[float, Knob("weight of the critic's say over the other losses'; 0: no critic", ge=0)] = 0.3
     critic_after: Annotated[int, Knob("batches before there is a critic; published: 50000", ge=0)] = 2000
     critic_width: Annotated[int, Knob("channels of the critic's first layer", ge=4)] = 24
+    frozen: Annotated[bool, Knob("only the decoder learns: a prior knows the latents already, and they stay")] = False
 
     def arguments(self) -> dict[str, Any]:
         return {
@@ -78,7 +79,10 @@ class AutoencoderObjective(Knobbed, frozen=True, kw_only=True):
 
     def build(self, data: Pictures) -> Judged:
         critic = PatchGAN(3, self.critic_width, layers=2, norm="none") if self.adversarial else None
-        return Judged(AutoencoderKL(**self.arguments()), critic)
+        autoencoder = AutoencoderKL(**self.arguments())
+        for part in (autoencoder.encoder, autoencoder.quant_conv):
+            part.requires_grad_(not self.frozen)
+        return Judged(autoencoder, critic)
 
     def weights(self, data: Pictures) -> np.ndarray:
         return balance(data)
@@ -93,7 +97,8 @@ class AutoencoderObjective(Knobbed, frozen=True, kw_only=True):
         noise = torch.randn(len(pictures), self.latent, side, side, generator=torch_generator(rng))
         pictures = pictures.to(home(network))
         answer, latents, divergence = network(pictures, noise)
-        autoencoder.measure(latents, SHARE)
+        if not self.frozen:
+            autoencoder.measure(latents, SHARE)
         network.seen += 1
         loss = (answer - pictures).abs().mean() + self.kl * divergence
         if self.perceptual:
