@@ -41,7 +41,7 @@ test: $(DEV) ## all tests, the slow ones too
 test-extras: $(EXTRAS) ## the adapters of optional packages, in an environment of their own
 	$(ONE_THREAD) .venv-extras/bin/python -m pytest -q tests/extras
 
-acceptance: $(DEV) ## official checkpoints at full size, weights made by formula: 20 GB of disk; [OF=faces|diffbir-v1|-v2|-v2.1]
+acceptance: $(DEV) ## official checkpoints at full size, weights made by formula, in 20 GB of disk and 8 of memory; [OF=diffbir-v2.1]
 	$(BIN)/python -m tests.acceptance $(OF)
 
 goldens: $(DEV) ## only the numbers the original programs produced (../shared/goldens or RESTAURO_GOLDENS)

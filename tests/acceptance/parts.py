@@ -114,11 +114,11 @@ PARTS: dict[str, tuple[str, Callable[[], dict[str, Any]], float]] = {
         "faces", partial(guided_step, with_official(PUBLISHED["inpaint"], "guided256"), 256), 6.0,
     ),
     "attention over 128 x 128 places": ("faces", partial(attention, 128), 0.7),
-    "DiffBIR v2.1 as published, 512 px": ("diffbir-v2.1", partial(guided_step, of_release("v2.1"), 512), 20.0),
-    "ours on DiffBIR v2.1, one step and decoded, 512 px": ("diffbir-v2.1", partial(guided_step, DIFFBIR, 512, True), 20.0),
+    "DiffBIR v2.1 as published, 512 px": ("diffbir-v2.1", partial(guided_step, of_release("v2.1"), 512), 10.0),
+    "ours on DiffBIR v2.1, one step and decoded, 512 px": ("diffbir-v2.1", partial(guided_step, DIFFBIR, 512, True), 10.0),
     "DiffBIR v2 as published, BSRNet, 128 to 512 px": (
-        "diffbir-v2", partial(guided_step, of_release("v2", restorer="bsrnet-x4"), 128), 20.0,
+        "diffbir-v2", partial(guided_step, of_release("v2"), 128), 10.0,
     ),
-    "DiffBIR v1 as published, 512 px": ("diffbir-v1", partial(guided_step, of_release("v1"), 512), 20.0),
+    "DiffBIR v1 as published, 512 px": ("diffbir-v1", partial(guided_step, of_release("v1"), 512), 10.0),
 }  # fmt: skip
 """What is run -> the group of files that it needs, how, and the memory in GB that it may take at most."""

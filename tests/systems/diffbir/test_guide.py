@@ -17,6 +17,7 @@ from restauro.cli import main
 from restauro.core.recipe import Latent, Recipe, Release
 from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.networks.ircontrolnet import IRControlNet
+from restauro.networks.rrdb import RRDBNet
 from restauro.networks.swinir import SwinIR
 from restauro.networks.text_tower import TextTower
 from restauro.networks.unet import UNet
@@ -25,6 +26,7 @@ from restauro.systems.diffbir import prompts, published
 from restauro.systems.diffbir.objective import PARTS
 from restauro.weights.declared import Declared
 from tests.systems.diffbir.latent_weights import stock
+from tests.systems.diffbir.test_checkpoints import old_names
 from tests.test_readme import blocks, commands
 from tests.test_readme import desk as desk
 
@@ -53,6 +55,7 @@ def official() -> None:
     tensors = {f"{begin}{key}": value for begin, network in networks.items() for key, value in network.state_dict().items()}
     torch.save({"state_dict": tensors}, "v2-1_512-ema-pruned.ckpt")
     torch.save(IRControlNet(**UNET, hint_channels=4).state_dict(), "v2.pth")
+    torch.save(old_names(RRDBNet(mid_channels=8, num_blocks=1, growth_channels=4)), "BSRNet.pth")
     torch.save(SwinIR(width=12, depths=[1], heads=2, features=8).state_dict(), "realesrgan_s4_swinir_100k.pth")
 
 

@@ -15,10 +15,12 @@ from PIL import Image
 from restauro import api
 from restauro.core.errors import RecipeError
 from restauro.core.recipe import Recipe, Release
+from restauro.networks.rrdb import RRDBNet
 from restauro.networks.swinir import SwinIR
 from restauro.photo.faces.align import template
 from restauro.photo.faces.detect import Face
 from restauro.systems._report import Outcome
+from restauro.systems.diffbir import published
 from restauro.systems.diffbir.cleaning import cleaned
 from restauro.systems.diffbir.photograph import AROUND, restore_variants
 from restauro.systems.pgdiff import faces
@@ -129,8 +131,6 @@ def released(names: dict[str, str], **changes: Any) -> Recipe:
 @pytest.fixture
 def official(any_prior: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """With a first stage as the releases have them; the short side at least 64, not 512."""
-    from restauro.systems.diffbir import published
-
     torch.manual_seed(0)
     monkeypatch.setattr(published, "LEAST", 64)
     put("tiny-swinir", *swinir(), range=(0.0, 1.0), prediction="clean")
@@ -162,6 +162,30 @@ def test_every_setting_of_the_releases_changes_their_result(official: dict[str, 
         outcome(pixels, released(official, walk="edm_euler:chorn=1"))
     with pytest.raises(RecipeError, match=r"releases' dpm_m2 has no eta"):
         outcome(pixels, released(official, walk="dpm_m2:eta=1"))
+
+
+def test_a_first_stage_that_enlarges_sees_the_photograph_as_it_is(
+    official: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 2's BSRNet: what it makes of that is brought to the size that is asked for, or to the least, at once."""
+    shape: dict[str, Any] = {"mid_channels": 8, "num_blocks": 1, "growth_channels": 4, "scale": 4}
+    put("tiny-bsrnet", "upscaler", "rrdb", RRDBNet(**shape), shape, range=(0.0, 1.0), prediction="clean")
+    sizes: list[tuple[Any, Any]] = []
+    cleaned = published.cleaned
+
+    def seen(picture: torch.Tensor, *known: Any) -> torch.Tensor:
+        answer = cleaned(picture, *known)
+        sizes.append((tuple(picture.shape[-2:]), tuple(answer.shape[-2:])))
+        return answer
+
+    monkeypatch.setattr(published, "cleaned", seen)
+    for upscale, tiled in ((1, False), (2, False), (4, False), (4, True)):
+        recipe = msgspec.structs.replace(
+            released(official | {"restorer": "tiny-bsrnet"}, release="v2", tiled=tiled), upscale=upscale
+        )
+        assert outcome(photograph(24, 36), recipe).pixels.shape == (24 * upscale, 36 * upscale, 3)
+    assert [one for one, _ in sizes] == [(24, 36)] * 4
+    assert [other for _, other in sizes] == [(64, 96), (64, 96), (96, 144), (96, 144)]
 
 
 def test_a_start_from_the_condition_counts_where_noise_is_not_all(official: dict[str, str]) -> None:

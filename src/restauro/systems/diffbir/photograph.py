@@ -26,6 +26,7 @@ from restauro.systems._tasks import way_of_faces
 from restauro.systems.diffbir import engine
 from restauro.systems.diffbir.cleaning import cleaned
 from restauro.systems.diffbir.parts import checked
+from restauro.systems.diffbir.published import larger
 from restauro.systems.diffbir.published_faces import Around, around, run
 from restauro.systems.diffbir.recipe import RESTORING
 from restauro.weights.store import find
@@ -93,7 +94,8 @@ def _whole(
         base = pixels if recipe.faithful else fill(pixels, mask)
     height, width = (side * recipe.upscale for side in pixels.shape[:2])
     large, holes = resize(base, height, width), None if mask is None else resize(mask, height, width).clip(0, 1)
-    seen = Observation(_tensor(large, device), mask=None if holes is None else _tensor(holes, device))
+    shown = base if recipe.faithful and larger(recipe) > 1 else large
+    seen = Observation(_tensor(shown, device), mask=None if holes is None else _tensor(holes, device))
     for done, seed in enumerate(seeds):
         began = time.monotonic()
         own = msgspec.structs.replace(recipe, seed=seed)

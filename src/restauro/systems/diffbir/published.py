@@ -22,7 +22,6 @@ from restauro.diffusion.schedule import NoiseSchedule
 from restauro.photo.tiled import tiled
 from restauro.photo.tiles import Tile, tiles, windows
 from restauro.properties.region_adaptive import RegionAdaptive
-from restauro.restorers.smooth import reduced
 from restauro.systems._prior import trained
 from restauro.systems.diffbir import published_tiles
 from restauro.systems.diffbir.colour_fix import colour_fixed
@@ -31,7 +30,7 @@ from restauro.systems.diffbir.guidance import PublishedGuidance
 from restauro.systems.diffbir.pairing import warn_of_a_wrong_pair
 from restauro.systems.diffbir.parts import Parts
 from restauro.systems.diffbir.published_samplers import published
-from restauro.systems.diffbir.sizes import LEAST, enlarged, padded
+from restauro.systems.diffbir.sizes import LEAST, at_least, enlarged, padded
 from restauro.weights.store import find, load
 
 Draws = Callable[[Sequence[int]], Noise]
@@ -74,14 +73,16 @@ def restore(
     draws: Draws,
     tiling: Tiling = Tiling(),  # noqa: B008  # a value
     listener: Listener = silent,
+    larger: int = 1,
     **knobs: Any,
 ) -> Found:
-    """(1, 3, H, W) in [0, 1] to the same size.
+    """(1, 3, H, W) in [0, 1] to the same size, or so many times that.
 
     draws: of a shape (c, h, w) the noise: `noise(0)` for the start, `noise(0, 1)` over what the prior is shown, `noise(i, ...)`
     of step i. knobs: the sampler's.
     """
-    clean = cleaned(picture, cleaner, tiling)
+    size = picture.shape[-2] * larger, picture.shape[-1] * larger
+    clean = cleaned(picture, cleaner, tiling, size)
     condition, whole = encoded(clean, parts, tiling)
     schedule, noise = trained(parts.about), draws(condition.shape[1:])
     shown = schedule.q_sample(condition, how.augment, noise(0, 1)) if how.augment else condition
@@ -98,17 +99,18 @@ def restore(
         x = step.x
     latents = x[..., : whole[0], : whole[1]]
     seen = decoded(latents, parts, tiling)[..., : clean.shape[-2], : clean.shape[-1]]
-    return Found(_levels((seen + 1) / 2, clean, how, picture.shape[-2:]), clean, condition, latents)
+    return Found(_levels((seen + 1) / 2, clean, how, size), clean, condition, latents)
 
 
-def cleaned(picture: Tensor, cleaner: nn.Module, tiling: Tiling) -> Tensor:
-    """The first stage, at a short side of 512 or more. In one piece a network that keeps the size is shown the enlarged picture;
-    in tiles its answer is enlarged, as is that of one that needs no multiples of 64."""
+def cleaned(picture: Tensor, cleaner: nn.Module, tiling: Tiling, size: tuple[int, int]) -> Tensor:
+    """The first stage, at a size with a short side of 512 or more. In one piece a network of multiples of 64, which keeps the
+    size, is shown the enlarged picture; the answers of others are brought to it, those of networks that enlarge as well."""
     if tiling.cleaner is None and int(getattr(cleaner, "multiple", 1)) == CLEANER:
         large = enlarged(picture, LEAST)
         height, width = large.shape[-2:]
         return cleaner(padded(large, CLEANER, zeros=True))[..., :height, :width]
-    return enlarged(_in_windows(picture, cleaner, tiling.cleaner), LEAST)
+    answer, wanted = _in_windows(picture, cleaner, tiling.cleaner), at_least(*size, LEAST)
+    return answer if answer.shape[-2:] == wanted else F.interpolate(answer, wanted, mode="bicubic", antialias=True)
 
 
 def _in_windows(picture: Tensor, cleaner: nn.Module, tile: tuple[int, int] | None) -> Tensor:
@@ -116,9 +118,9 @@ def _in_windows(picture: Tensor, cleaner: nn.Module, tile: tuple[int, int] | Non
     scale = int(getattr(cleaner, "scale", 1))
     if tile is None or min(height, width) < tile[0]:
         multiple = int(getattr(cleaner, "multiple", 1))
-        return reduced(cleaner(padded(picture, multiple, zeros=True)), scale)[..., :height, :width]
+        return cleaner(padded(picture, multiple, zeros=True))[..., : scale * height, : scale * width]
     where, put = list(windows(height, width, *tile)), list(windows(height, width, *tile, scale=scale))
-    return reduced(tiled(cleaner, [picture], where, put), scale)
+    return tiled(cleaner, [picture], where, put)
 
 
 def encoded(clean: Tensor, parts: Parts, tiling: Tiling) -> tuple[Tensor, tuple[int, int]]:
@@ -175,8 +177,13 @@ def _levels(seen: Tensor, clean: Tensor, how: Latent, size: Sequence[int]) -> Te
     return (fixed[0].permute(1, 2, 0) * 255).clamp(0, 255).to(torch.uint8)
 
 
+def larger(recipe: Recipe) -> int:
+    """How many times larger than what they see the releases' first stage makes a whole photograph; 1: it is shown it enlarged."""
+    return recipe.upscale if find(recipe.restorer)[0].kind == "upscaler" and not recipe.aligned else 1
+
+
 def as_released(recipe: Recipe, parts: Parts, pictures: Tensor, numbers: Sequence[int], listener: Listener) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] to the same, by the recipe's release; one after the other, as there."""
+    """(N, 3, H, W) in [-1, 1] to the same, or so many times larger, by the recipe's release; one after the other, as there."""
     how, release, device = recipe.latent or Latent(), recipe.released or Release(), pictures.device
     if find(recipe.restorer)[0].range != (0.0, 1.0):
         raise RecipeError(f"{recipe.restorer!r} is no first stage of DiffBIR's releases: those see black as 0 and white as 1")
@@ -187,7 +194,8 @@ def as_released(recipe: Recipe, parts: Parts, pictures: Tensor, numbers: Sequenc
         def draws(shape: Sequence[int], number: int = number) -> Noise:
             return PictureNoise(recipe.seed, [number], shape, device)
 
-        made = restore((picture[None] + 1) / 2, cleaner, parts, how, release, recipe.steps, draws, tiling, listener)
+        seen, size = (picture[None] + 1) / 2, larger(recipe)
+        made = restore(seen, cleaner, parts, how, release, recipe.steps, draws, tiling, listener, size)
         if not found:
             warn_of_a_wrong_pair(recipe, parts, made.condition, draws(made.condition.shape[1:]))
         found.append(made.levels.permute(2, 0, 1).to(pictures) / 127.5 - 1)

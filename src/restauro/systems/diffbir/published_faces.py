@@ -52,7 +52,7 @@ def around(recipe: Recipe) -> Around | None:
     if prior.face_template or release == "v1":
         whose = f"{prior.name!r} knows faces only" if prior.face_template else "version 1 leaves that to Real-ESRGAN"
         raise RecipeError(f"nothing restores what is around the faces ({whose}): cut the face out, and say --aligned")
-    general = published(release)
+    general = published(release)  # with a recipe of its own, aligned: it is shown the photograph enlarged already
     assert general.latent is not None
     control = general.latent.control if made[1].face_template else latent.control
     own = msgspec.structs.replace(

@@ -56,7 +56,9 @@ POOR = "low quality, blurry, low-resolution, noisy, unsharp, weird textures"
 
 OFFICIAL: dict[str, dict[str, Any]] = {
     "v1": {"cfg": 1.0, "steps": 50, "walk": "spaced", "control": "diffbir-v1-control", "restorer": "diffbir-swinir-v1"},
-    "v2": {"cfg": 4.0, "steps": 50, "walk": "spaced", "control": "diffbir-v2-control", "unlike": POOR},
+    "v2": {
+        "cfg": 4.0, "steps": 50, "walk": "spaced", "control": "diffbir-v2-control", "restorer": "bsrnet-x4", "unlike": POOR,
+    },
     "v2.1": {
         "cfg": 6.0, "steps": 10, "walk": "edm_dpm++_3m_sde", "control": "diffbir-v2.1-control", "prompt": GOOD, "unlike": BAD,
     },
