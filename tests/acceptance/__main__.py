@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,9 +66,13 @@ def imports(folder: Path, files: Sequence[Official]) -> bool:
     for number, official in enumerate(files):
         after = next((later for later in files[number + 1 :] if later.same_as(official)), None)
         path = folder / official.file
-        made = child("-m", "tests.acceptance", "write", official.file, str(folder)) if not path.is_file() else None
-        ended = child("-m", "restauro", "models", "import", str(path), "--json")
-        numbers, size, why = 0.0, path.stat().st_size if path.is_file() else 0, ended.err.strip().splitlines()[-1:]
+        made = child("-m", "tests.acceptance", "write", official.file, str(folder)) if not path.exists() else None
+        ended = child("-m", "restauro", "models", "import", str(path), *official.words, "--json")
+        numbers, size, why = (
+            0.0,
+            sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file()),
+            ended.err.strip().splitlines()[-1:],
+        )
         if made and made.code:
             why = made.err.strip().splitlines()[-1:]
         ok = ended.code == 0
@@ -89,6 +94,8 @@ def imports(folder: Path, files: Sequence[Official]) -> bool:
                     ok, why = False, [*why, f"{problem} {', '.join(wrong)}"]
         if path.is_file() and after is not None and after.same_as(official):
             path.rename(folder / after.file)
+        if path.is_dir():
+            shutil.rmtree(path)
         path.unlink(missing_ok=True)
         fine &= row(ok, f"import {official.file}", numbers, ended.seconds, None, ended.peak, "; ".join(why), size)
     return fine

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import torch
 from safetensors.torch import save_file
 
 from restauro.systems.diffbir.checkpoints import PARTS
+from restauro.systems.diffbir.keys import autoencoder_to_diffusers, unet_to_diffusers
 from tests.goldens.runner import formula_weights
 from tests.shared import GOLDENS
+from tests.systems.diffbir.test_folders import SCHEDULER, ZSNR, text_to_transformers
 
 BEGINNINGS = (*PARTS, "cond_encoder.", "module.")
 
@@ -22,13 +25,14 @@ BEGINNINGS = (*PARTS, "cond_encoder.", "module.")
 @dataclass(frozen=True)
 class Official:
     """file: as it was published, or in its place as safetensors, in half precision. keys: its list among the goldens.
-    name: what it must be recognised as, a name for each network that it holds."""
+    name: what it must be recognised as, a name for each network that it holds. words: said on import."""
 
     file: str
     keys: str
     name: str
     prefix: str = ""
     wrap: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    words: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> Path:
         with gzip.open(GOLDENS / f"{self.keys}.json.gz") as stream:
@@ -44,7 +48,37 @@ class Official:
 
     def same_as(self, other: Official) -> bool:
         """But for the name of the file."""
-        return self.file.endswith(".safetensors") and (self.keys, self.prefix) == (other.keys, other.prefix)
+        plain = self.file.endswith(".safetensors") and other.file.endswith(".safetensors")
+        return plain and (self.keys, self.prefix) == (other.keys, other.prefix)
+
+
+class Folder(Official):
+    """Stable Diffusion as diffusers saves it."""
+
+    def write(self, folder: Path) -> Path:
+        with gzip.open(GOLDENS / f"{self.keys}.json.gz") as stream:
+            listed = json.load(stream)
+        for begin, part, rename in (
+            ("model.diffusion_model.", "unet", partial(unet_to_diffusers, blocks=(2, 2, 2, 2), attended=(0, 1, 2))),
+            ("first_stage_model.", "vae", autoencoder_to_diffusers),
+            ("cond_stage_model.model.", "text_encoder", partial(text_to_transformers, blocks=23)),
+        ):
+            made = {key.removeprefix(begin): _made(key, shape, True) for key, shape in listed.items() if key.startswith(begin)}
+            place = folder / self.file / part
+            place.mkdir(parents=True)
+            file = "model" if part == "text_encoder" else "diffusion_pytorch_model"
+            save_file({key: value.contiguous() for key, value in rename(made).items()}, place / f"{file}.safetensors")
+            (place / "config.json").write_text(json.dumps(CONFIGS[part]))
+        (folder / self.file / "scheduler").mkdir()
+        (folder / self.file / "scheduler" / "scheduler_config.json").write_text(json.dumps(SCHEDULER | ZSNR))
+        return folder / self.file
+
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "unet": {"_class_name": "UNet2DConditionModel", "attention_head_dim": [5, 10, 20, 20], "sample_size": 64},
+    "vae": {"_class_name": "AutoencoderKL", "sample_size": 768},
+    "text_encoder": {"hidden_act": "gelu", "num_attention_heads": 16},
+}
 
 
 def _made(key: str, shape: list[int], half: bool) -> torch.Tensor:
@@ -74,14 +108,21 @@ FACES = (
 SD = "diffbir/keys/sd21_needed_by_diffbir"
 CONTROL = "diffbir/keys/controlnet_v1_v2_v2.1"
 SWINIR = "diffbir/keys/swinir_stage1"
+V21 = (
+    Official("DiffBIR_v2.1.safetensors", CONTROL, "diffbir-v2.1-control"),
+    Official("realesrgan_s4_swinir_100k.safetensors", SWINIR, "diffbir-swinir"),
+)
 BESIDE = "sd21-autoencoder sd21-text"
 
 GROUPS: dict[str, tuple[Official, ...]] = {
     "faces": FACES,
     "diffbir-v2.1": (
         Official("sd2.1-base-zsnr-laionaes5.safetensors", SD, f"sd21-prior-zsnr {BESIDE}"),
-        Official("DiffBIR_v2.1.safetensors", CONTROL, "diffbir-v2.1-control"),
-        Official("realesrgan_s4_swinir_100k.safetensors", SWINIR, "diffbir-swinir"),
+        *V21,
+    ),
+    "diffusers": (
+        Folder("sd21-zsnr", SD, "full-prior full-autoencoder full-text", words=("--name", "full", "--by", "diffusers")),
+        *V21,
     ),
     "diffbir-v2": (
         Official("v2-1_512-ema-pruned.safetensors", SD, f"sd21-prior {BESIDE}"),
@@ -101,4 +142,4 @@ GROUPS: dict[str, tuple[Official, ...]] = {
     ),
 }
 """By the word that runs them alone."""
-FILES = tuple(official for files in GROUPS.values() for official in files)
+FILES = tuple(dict.fromkeys(official for files in GROUPS.values() for official in files))

@@ -95,6 +95,7 @@ def of_release(release: str, **changes: Any) -> Recipe:
 
 
 OFFICIAL = Latent(autoencoder="sd21-autoencoder", control="diffbir-v2.1-control")
+FULL = msgspec.structs.replace(OFFICIAL, autoencoder="full-autoencoder", text="full-text")
 DIFFBIR = change(OURS, prior="sd21-prior-zsnr", restorer="diffbir-swinir", latent=OFFICIAL, steps=1)
 
 PARTS: dict[str, tuple[str, Callable[[], dict[str, Any]], float]] = {
@@ -116,6 +117,9 @@ PARTS: dict[str, tuple[str, Callable[[], dict[str, Any]], float]] = {
     "attention over 128 x 128 places": ("faces", partial(attention, 128), 0.7),
     "DiffBIR v2.1 as published, 512 px": ("diffbir-v2.1", partial(guided_step, of_release("v2.1"), 512), 10.0),
     "ours on DiffBIR v2.1, one step and decoded, 512 px": ("diffbir-v2.1", partial(guided_step, DIFFBIR, 512, True), 10.0),
+    "DiffBIR v2.1, the prior by diffusers' class, 512 px": (
+        "diffusers", partial(guided_step, of_release("v2.1", prior="full-prior", latent=FULL), 512), 10.0,
+    ),
     "DiffBIR v2 as published, BSRNet, 128 to 512 px": (
         "diffbir-v2", partial(guided_step, of_release("v2"), 128), 10.0,
     ),

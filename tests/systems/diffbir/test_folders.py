@@ -14,9 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from restauro.core.errors import WeightsError
+from restauro.diffusion.contract import Observation
 from restauro.networks.autoencoder_kl import AutoencoderKL
-from restauro.networks.text_tower import TextTower
+from restauro.networks.ircontrolnet import IRControlNet
+from restauro.networks.text_tower import UNUSED, TextTower
 from restauro.networks.unet import UNet
+from restauro.systems.diffbir import engine
 from restauro.systems.diffbir.keys import (
     autoencoder_from_diffusers,
     autoencoder_to_diffusers,
@@ -27,13 +30,16 @@ from restauro.systems.diffbir.keys import (
 from restauro.weights import store
 from restauro.weights.declared import Declared
 from restauro.weights.importing import import_all, named
+from restauro.weights.lending import Desk
+from tests.laws.pictures import waves
+from tests.systems.diffbir.latent_weights import RESTORER, calm, ours, put
 
 UNET: dict[str, Any] = {
     "in_channels": 4, "out_channels": 4, "model_channels": 16, "channel_mult": [1, 2], "num_res_blocks": 1, "attention": [1],
     "num_head_channels": 8, "groups": 8, "scale_shift": False, "context": 24, "zero_init": False,
 }  # fmt: skip
 AUTOENCODER: dict[str, Any] = {"latent": 4, "width": 16, "channel_mult": [1, 2], "num_res_blocks": 1, "groups": 8}
-TEXT: dict[str, Any] = {"width": 24, "blocks": 2, "heads": 3, "length": 7, "vocabulary": 20}
+TEXT: dict[str, Any] = {"width": 24, "blocks": 2, "heads": 3, "length": 7}
 CONFIGS: dict[str, dict[str, Any]] = {
     "unet": {
         "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": [2, 4], "block_out_channels": [16, 32],
@@ -50,7 +56,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "text_encoder": {
         "architectures": ["CLIPTextModel"], "hidden_act": "gelu", "hidden_size": 24, "intermediate_size": 96,
         "layer_norm_eps": 1e-05, "max_position_embeddings": 7, "num_attention_heads": 3, "num_hidden_layers": 2,
-        "vocab_size": 20,
+        "vocab_size": 49408,
     },
 }  # fmt: skip
 SCHEDULER: dict[str, Any] = {
@@ -67,14 +73,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTAURO_HOME", str(tmp_path / "home"))
 
 
-def text_to_transformers(ours: dict[str, Tensor]) -> dict[str, Tensor]:
-    theirs: dict[str, Tensor] = {"text_model.embeddings.position_ids": torch.arange(7)[None]}
+def text_to_transformers(ours: dict[str, Tensor], blocks: int = 2) -> dict[str, Tensor]:
+    """Of so many blocks; what belongs to no block or final norm is left out."""
+    theirs: dict[str, Tensor] = {"text_model.embeddings.position_ids": torch.arange(len(ours["positional_embedding"]))[None]}
     pairs = (
         ("transformer.resblocks.", "encoder.layers."), ("ln_final.", "final_layer_norm."), ("ln_1", "layer_norm1"),
         ("ln_2", "layer_norm2"), ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2"), ("attn.out_proj", "self_attn.out_proj"),
         ("token_embedding", "embeddings.token_embedding"),
     )  # fmt: skip
     for key, value in ours.items():
+        if key in UNUSED or f"resblocks.{blocks}." in key:
+            continue
         name = "embeddings.position_embedding.weight" if key == "positional_embedding" else key
         for one, other in pairs:
             name = name.replace(one, other)
@@ -192,6 +201,28 @@ def test_diffusers_own_class_may_run_the_prior(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(WeightsError, match=r"not here: pip install 'restauro\[full\]'"):
         import_all(folder, "again", declared=Declared(by="diffusers"), tell=lambda note: None)
+
+
+@pytest.mark.filterwarnings("ignore:.*do not denoise")
+def test_it_restores_as_ours_does_with_little_memory_too(tmp_path: Path) -> None:
+    pytest.importorskip("diffusers")
+    folder = stable(tmp_path / "sd", networks(), ZSNR)
+    for name, by in (("own", "restauro"), ("theirs", "diffusers")):
+        import_all(folder, name, declared=Declared(by=by), tell=lambda note: None)
+    shape = {key: value for key, value in UNET.items() if key not in ("out_channels", "zero_init")} | {"hint_channels": 4}
+    control = IRControlNet(**shape)
+    for conv in (*control.zero_convs, control.middle_block_out):
+        torch.nn.init.normal_(conv[0].weight, std=0.1)  # type: ignore[index]
+    facts = {"prediction": "v", "schedule": "sd-zero-snr", "steps": 1000}
+    put("control", "latent-control", "ircontrolnet", control, shape, **facts)
+    put("first", "restorer", "unet", calm(), RESTORER, prediction="gated")
+    beside = {"control": "control", "autoencoder": "own-autoencoder", "text": "own-text", "restorer": "first"}
+    seen = Observation(waves(1, 1, 96).float())
+    own, theirs = (engine.run(ours(beside | {"prior": f"{name}-prior"}, tile_size=64), seen) for name in ("own", "theirs"))
+    torch.testing.assert_close(own, theirs, atol=1e-3, rtol=0)
+    with store.lending(Desk()):
+        little = engine.run(ours(beside | {"prior": "theirs-prior"}, tile_size=64), seen)
+    assert torch.equal(little, theirs)
 
 
 @pytest.mark.parametrize(
