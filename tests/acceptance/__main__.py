@@ -64,45 +64,36 @@ def imports(folder: Path, files: Sequence[Official]) -> bool:
     """Every file imported by the command a user types; what several of them hold must be the same weights."""
     fine, stored = True, dict[str, str]()
     for number, official in enumerate(files):
-        after = next((later for later in files[number + 1 :] if later.same_as(official)), None)
         path = folder / official.file
         made = child("-m", "tests.acceptance", "write", official.file, str(folder)) if not path.exists() else None
+        size = sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file())
         ended = child("-m", "restauro", "models", "import", str(path), *official.words, "--json")
-        numbers, size, why = (
-            0.0,
-            sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file()),
-            ended.err.strip().splitlines()[-1:],
-        )
-        if made and made.code:
-            why = made.err.strip().splitlines()[-1:]
-        ok = ended.code == 0
-        if ok:
-            told = json.loads(ended.out)
-            passports = told if isinstance(told, list) else [told]
-            numbers, why = sum(held(Path(passport["path"])) for passport in passports), []
-            again = any(one["name"] in stored for one in passports)
-            others = [one["name"] for one in passports if stored.setdefault(one["name"], one["sha256"]) != one["sha256"]]
-            unlicensed = [one["name"] for one in passports if f"licence: {one['name']}: " not in ended.err]
-            bound = 0.4e9 + (2.3 if again else 1.3) * size  # with what is known it is compared
-            for problem, wrong in (
-                ("recognised as", [one["name"] for one in passports] if _names(passports) != official.name else []),
-                ("no licence notice for", unlicensed),
-                ("other weights than before:", others),
-                ("more memory than", [f"{bound / 1e9:.1f} GB"] if ended.peak > bound else []),
-            ):
-                if wrong:
-                    ok, why = False, [*why, f"{problem} {', '.join(wrong)}"]
-        if path.is_file() and after is not None and after.same_as(official):
+        if ended.code:
+            numbers, problems = 0.0, ((made and made.err.strip()) or ended.err.strip()).splitlines()[-1:]
+        else:
+            numbers, problems = judged(official, ended, size, stored)
+        after = next((later for later in files[number + 1 :] if later.same_as(official)), None)
+        if after and path.exists():
             path.rename(folder / after.file)
-        if path.is_dir():
-            shutil.rmtree(path)
-        path.unlink(missing_ok=True)
-        fine &= row(ok, f"import {official.file}", numbers, ended.seconds, None, ended.peak, "; ".join(why), size)
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        ok = not (ended.code or problems)
+        fine &= row(ok, f"import {official.file}", numbers, ended.seconds, None, ended.peak, "; ".join(problems), size)
     return fine
 
 
-def _names(passports: Sequence[dict[str, Any]]) -> str:
-    return " ".join(str(passport["name"]) for passport in passports)
+def judged(official: Official, ended: Ended, size: int, stored: dict[str, str]) -> tuple[float, list[str]]:
+    """How many numbers were imported, and what is wrong with it. stored: name -> SHA-256 of all that were, which is added to."""
+    told = json.loads(ended.out)
+    passports = {passport["name"]: passport for passport in (told if isinstance(told, list) else [told])}
+    again = any(name in stored for name in passports)
+    bound = 0.4e9 + (2.3 if again else 1.3) * size  # with what is known it is compared
+    problems = [f"recognised as {' '.join(passports)}"] if " ".join(passports) != official.name else []
+    problems += [f"no licence notice for {name}" for name in passports if f"licence: {name}: " not in ended.err]
+    for name, passport in passports.items():
+        if stored.setdefault(name, passport["sha256"]) != passport["sha256"]:
+            problems.append(f"other weights than before: {name}")
+    problems += [f"more memory than {bound / 1e9:.1f} GB"] if ended.peak > bound else []
+    return sum(held(Path(passport["path"])) for passport in passports.values()), problems
 
 
 def held(path: Path) -> int:

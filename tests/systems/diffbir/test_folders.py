@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from restauro.cli import main
 from restauro.core.errors import WeightsError
 from restauro.diffusion.contract import Observation
 from restauro.networks.autoencoder_kl import AutoencoderKL
@@ -168,6 +169,16 @@ def test_a_folder_becomes_three_weights(tmp_path: Path, scheduler: dict[str, Any
     assert import_all(folder, tell=lambda note: None) == found
     with pytest.raises(WeightsError, match=f"several networks: name one of .*{name}, "):
         named(str(folder))
+
+
+def test_the_command_takes_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = stable(tmp_path / "stable-diffusion-2-1-base", networks())
+    assert main(["models", "import", str(folder), "--name", "base"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        "imported base-prior (latent-prior)", "imported base-autoencoder (latent-autoencoder)", "imported base-text (text-tower)"
+    ]  # fmt: skip
+    assert err.count("licence: base-") == 3 and "CreativeML Open RAIL++-M" in err
 
 
 def test_a_name_and_one_part_alone(tmp_path: Path) -> None:
