@@ -171,6 +171,26 @@ def test_a_folder_becomes_three_weights(tmp_path: Path, scheduler: dict[str, Any
         named(str(folder))
 
 
+@torch.no_grad()
+def test_as_diffusers_itself_writes_it(tmp_path: Path) -> None:
+    """All settings of its config files, those included that nobody gave; its answers are ours."""
+    diffusers = pytest.importorskip("diffusers")
+    folder = stable(tmp_path / "sd", networks())
+    given = {part: {key: value for key, value in CONFIGS[part].items() if key[0] != "_"} for part in ("unet", "vae")}
+    unet, vae = diffusers.UNet2DConditionModel(**given["unet"]), diffusers.AutoencoderKL(**given["vae"])
+    unet.save_pretrained(folder / "unet")
+    vae.save_pretrained(folder / "vae")
+    noise = {key: value for key, value in SCHEDULER.items() if key not in ("_class_name", "skip_prk_steps")}
+    diffusers.DDIMScheduler(**noise | ZSNR).save_pretrained(folder / "scheduler")
+    prior, autoencoder, _ = import_all(folder, "saved", tell=lambda note: None)
+    assert (prior.prediction, prior.schedule, autoencoder.kind) == ("v", "sd-zero-snr", "latent-autoencoder")
+    x, t, context = torch.randn(2, 4, 8, 12), torch.tensor([3, 700]), torch.randn(2, 5, 24)
+    told = unet.eval()(x, t, context).sample
+    torch.testing.assert_close(store.load("saved-prior")(x, t, context=context), told, atol=1e-4, rtol=1e-4)
+    decoded = vae.eval().decode(x).sample
+    torch.testing.assert_close(store.load("saved-autoencoder").decode(x), decoded, atol=1e-4, rtol=1e-4)
+
+
 def test_the_command_takes_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = stable(tmp_path / "stable-diffusion-2-1-base", networks())
     assert main(["models", "import", str(folder), "--name", "base"]) == 0
