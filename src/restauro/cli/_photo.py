@@ -12,6 +12,7 @@ import msgspec
 
 from restauro.cli._command import Command, Parser
 from restauro.cli._files import Job, check_free, jobs, photographs
+from restauro.cli._forecast import forecast
 from restauro.cli._knobs import add_knobs, given, whole
 from restauro.cli._print import note, print_json
 from restauro.cli._progress import Bar
@@ -179,7 +180,7 @@ class PhotoCommand(Command):
             for job in planned:
                 with tally.attempt(str(job.source)):
                     bar.begin(job.source.name)
-                    one = self._restore(args, recipe, job, bar, len(planned) > 1)
+                    one = self._restore(args, recipe, job, bar, len(planned) > 1, told)
                     done.append(one)
                     if not args.json and not args.quiet:
                         _tell(one, told)
@@ -187,7 +188,7 @@ class PhotoCommand(Command):
             print_json({"done": done, "failed": tally.failed})
         return tally.exit_code
 
-    def _restore(self, args: argparse.Namespace, recipe: Recipe, job: Job, bar: Bar, many: bool) -> Done:
+    def _restore(self, args: argparse.Namespace, recipe: Recipe, job: Job, bar: Bar, many: bool, told: set[str]) -> Done:
         from restauro import api
         from restauro.evaluation.sheets import save_sheet
         from restauro.photo.read import read
@@ -197,6 +198,8 @@ class PhotoCommand(Command):
         self._check_places(args, job)
         photo = read(job.source)
         container(job.output, photo)
+        if not args.quiet and (said := forecast(recipe, photo.pixels, args.device, args.low_memory)):
+            _note_once(said, told)
         seeds = range(recipe.seed, recipe.seed + (args.variants or 1))
         where = {"device": args.device, "low_memory": args.low_memory, "listener": bar}
         results = api.runs(photo, recipe, seeds, mask=self._mask(args, job.source), reference=args.reference, **where)
@@ -266,9 +269,13 @@ def _tell(done: Done, told: set[str]) -> None:
         print(f"{done.input}: nothing to do: {reason_for_nothing(report)}; copied to {done.output}")
     sys.stdout.flush()
     for text in (*done.notices, *(report.notices if done.changed else ())):
-        if text not in told:
-            told.add(text)
-            note(text)
+        _note_once(text, told)
+
+
+def _note_once(text: str, told: set[str]) -> None:
+    if text not in told:
+        told.add(text)
+        note(text)
 
 
 def _beside(wish: str, source: Path, many: bool) -> Path:

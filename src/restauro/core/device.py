@@ -14,6 +14,7 @@ import torch
 
 from restauro.core.errors import RecipeError
 from restauro.core.home import cache_dir
+from restauro.core.memory import free_main_memory
 
 
 def choose_device(wish: str = "auto") -> torch.device:
@@ -28,6 +29,16 @@ def choose_device(wish: str = "auto") -> torch.device:
         here = ", ".join(name for name, available in there.items() if available)
         raise RecipeError(f"device {wish!r} is not available here; this machine has: {here}")
     return torch.device(wish)
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on a device; infinite where that is not known."""
+    if device.type == "cpu":
+        return free_main_memory()
+    try:
+        return float(torch.accelerator.get_memory_info(device)[0])
+    except (AttributeError, RuntimeError):  # torch before 2.9, and devices that do not tell
+        return float("inf")
 
 
 @cache

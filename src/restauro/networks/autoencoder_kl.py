@@ -50,8 +50,10 @@ class AttnBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         seen = self.norm(x)
-        q, k, v = (conv(seen).flatten(2).transpose(1, 2) for conv in (self.q, self.k, self.v))
-        h = F.scaled_dot_product_attention(q, k, v)
+        asked = (conv(seen).flatten(2).transpose(1, 2) for conv in (self.q, self.k, self.v))
+        # heads, and numbers of a place side by side: without them torch writes down who looks at whom, 1 GB for a megapixel
+        q, k, v = (one[:, None].contiguous() for one in asked)
+        h = F.scaled_dot_product_attention(q, k, v)[:, 0]
         return x + self.proj_out(h.transpose(1, 2).reshape(x.shape))
 
 

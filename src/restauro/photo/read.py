@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from restauro.core.errors import InputError
+from restauro.core.memory import free_main_memory
 from restauro.photo import exif, png, tiff
 from restauro.photo.icc import in_rows, space
 from restauro.photo.metadata import gather, has_credentials
@@ -171,17 +172,9 @@ def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
             f"{name}: {width} x {height} is {width * height / 1e6:.0f} megapixels; the limit is {max_pixels / 1e6:.0f}",
             "too-large",
         )
-    need, there = width * height * 40, _memory()  # stored samples, float sRGB, one working copy
+    need, there = width * height * 40, free_main_memory()  # stored samples, float sRGB, one working copy
     if need > 1 << 30 and need > there:
         raise InputError(f"{name}: needs about {need / 1e9:.1f} GB of memory; {there / 1e9:.1f} GB are free", "too-large")
-
-
-def _memory() -> float:
-    try:
-        with open("/proc/meminfo") as file:
-            return next(float(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return float("inf")
 
 
 def _guarded(decode: Callable[[], T], data: bytes, form: str, name: str) -> T:

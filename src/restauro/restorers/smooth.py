@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from restauro.core.errors import WeightsError
 from restauro.restorers.timed import Timed
+from restauro.weights.passports import Passport
 from restauro.weights.store import find, load
 
 
@@ -72,7 +73,11 @@ def restorer(name: str, device: torch.device) -> OnePass | SmoothRestorer | Time
         raise WeightsError(f"{name!r} translates {channels[0]} channels to {channels[1]}: a restorer is shown and answers three")
     if passport.prediction not in ("", "clean", "gated"):
         raise WeightsError(f"{name!r} answers with {passport.prediction!r}; restorers here give a clean or a gated picture")
-    network: Any = load(name, device)
+    return restoring(passport, load(name, device))
+
+
+def restoring(passport: Passport, network: Any) -> OnePass | SmoothRestorer | Timed:
+    """The network of a restorer's passport as the restorer that it is."""
     if passport.architecture == "rrdb-timed":
         return Timed(network)
     if passport.prediction == "gated":

@@ -7,21 +7,25 @@ from torch import Tensor
 
 from restauro.photo.tiled import tiled
 from restauro.photo.tiles import tiles
-from restauro.restorers.smooth import restorer
+from restauro.restorers.smooth import OnePass, SmoothRestorer, restorer
 from restauro.restorers.strips import Strips
+from restauro.restorers.timed import Timed
 
 WHOLE = 2**20
 """Pixels of a picture that is restored in one call."""
 TILE, OVERLAP = 512, 64
 
 
-@torch.no_grad()
 def cleaned(name: str, picture: Tensor, mask: Tensor | None = None, whole: int = WHOLE) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] to the same by the restorer of a name. mask: (N, 1, H, W), 1 = missing.
+    """(N, 3, H, W) in [-1, 1] to the same by the restorer of a name. mask: (N, 1, H, W), 1 = missing."""
+    return cleaned_by(restorer(name, picture.device), picture, mask, whole)
 
-    What is larger than `whole` goes in tiles where the restorer allows that, else layer by layer in strips, which is exact.
-    """
-    network = restorer(name, picture.device)
+
+@torch.no_grad()
+def cleaned_by(
+    network: OnePass | SmoothRestorer | Timed, picture: Tensor, mask: Tensor | None = None, whole: int = WHOLE
+) -> Tensor:
+    """What is larger than `whole` goes in tiles where the restorer allows that, else layer by layer in strips, which is exact."""
     height, width = picture.shape[-2:]
     if height * width <= whole:
         return network(picture, mask=mask)
