@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from restauro.cli._forecast import forecast
 from restauro.core import device
+from tests.cli.conftest import Run
 from tests.systems.diffbir.latent_weights import ours, stock
+from tests.systems.oldphotos.old_weights import photograph
 
 PIXELS = np.zeros((300, 400, 3), np.float32)
 
@@ -27,7 +30,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> object:
 def test_with_room_it_is_said_in_short(names: dict[str, str], free: object) -> None:
     free(1e12)  # type: ignore[operator]
     said = forecast(ours(names, tile_size=128), PIXELS, "cpu", False)
-    assert "MB of memory at most, 3 calls of the prior of" in said and "free" not in said
+    assert "MB of memory at most, 3 calls of the prior for each of" in said and "free" not in said
 
 
 def test_without_it_what_would_do_is_said(names: dict[str, str], free: object) -> None:
@@ -43,3 +46,15 @@ def test_other_systems_take_little() -> None:
     from restauro.systems.pgdiff.recipe import TASKS
 
     assert forecast(TASKS["restore"], PIXELS, "cpu", False) == ""
+
+
+def test_low_memory_gives_the_same_bytes_and_a_note_says_what_it_takes(run: Run, tmp_path: Path, names: dict[str, str]) -> None:
+    photo, found = tmp_path / "photo.png", []
+    Image.fromarray((photograph(40, 56) * 255).astype(np.uint8)).save(photo)
+    words = [word for name, value in names.items() for word in (f"--{name}", value)]
+    for more in ([], ["--low-memory"]):
+        out = tmp_path / f"out{len(more)}.png"
+        done = run("restore", photo, "--with", "diffbir", *words, "--steps", "1", "--strip-metadata", "-o", out, *more)
+        assert done.code == 0 and "note: about" in done.err and "one call of the prior" in done.err, done.err
+        found.append(np.asarray(Image.open(out)))
+    assert np.array_equal(found[0], found[1])

@@ -25,8 +25,9 @@ def forecast(recipe: Recipe, pixels: np.ndarray, device: str, low_memory: bool) 
 
     height, width = pixels.shape[:2]
     found, free = estimate(recipe, height, width, low_memory=low_memory), free_memory(choose_device(device))
-    said = f"about {_size(found.memory)} of memory at most, {found.calls} calls of the prior"
-    said += f" of {found.tiles} tiles each" if found.tiles > 1 else ""
+    calls = f"{found.calls} calls" if found.calls != 1 else "one call"
+    said = f"about {_size(found.memory)} of memory at most, {calls} of the prior"
+    said += f" for each of {found.tiles} tiles" if found.tiles > 1 else ""
     if found.memory <= free:
         return said
     fits = [
