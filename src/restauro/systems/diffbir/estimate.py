@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from restauro.core.errors import WeightsError
 from restauro.core.recipe import Latent, Recipe
 from restauro.restorers.smooth import restoring
 from restauro.restorers.strips import KEPT
@@ -21,6 +20,7 @@ from restauro.systems.diffbir.parts import Parts, checked
 from restauro.systems.diffbir.sizes import LEAST, enlarged, padded
 from restauro.weights.build import skeleton
 from restauro.weights.footprint import Ledger, parameters
+from restauro.weights.foreign import ARCHITECTURE
 from restauro.weights.store import find
 
 SLACK = 1.4
@@ -52,10 +52,12 @@ def estimate(recipe: Recipe, height: int, width: int, *, low_memory: bool = Fals
     about = checked(recipe)
     if about.arguments.get("context"):
         names["text"] = latent.text
-    networks = {part: _skeleton(name) for part, name in names.items()}
+    networks: dict[str, Any] = {
+        part: _layers(name) if part == "restorer" else skeleton(find(name)[0]) for part, name in names.items()
+    }
     files = {part: find(name)[1].stat().st_size for part, name in names.items()}
     sizes = {part: parameters(one) if one else files[part] for part, one in networks.items()}
-    parts = Parts(about, networks["prior"], networks["control"], networks["autoencoder"])  # type: ignore[arg-type]
+    parts = Parts(about, *(networks[part].eval().requires_grad_(False) for part in ("prior", "control", "autoencoder")))
     shown = _shown(recipe, parts, height, width)
     works = [*_walk(recipe, parts, shown)]
     seen = (height, width) if about.face_template or recipe.aligned else shown.shape[-2:]
@@ -69,11 +71,10 @@ def estimate(recipe: Recipe, height: int, width: int, *, low_memory: bool = Fals
     return Estimate(round(memory + PICTURES * pixels), engine.calls(recipe), len(_tiles(recipe, parts, shown)))
 
 
-def _skeleton(name: str) -> nn.Module | None:
-    try:
-        return skeleton(find(name)[0]).eval().requires_grad_(False)
-    except WeightsError:  # whose layers only the file tells
-        return None
+def _layers(name: str) -> nn.Module | None:
+    """None where only the file tells them."""
+    about = find(name)[0]
+    return None if about.architecture == ARCHITECTURE else skeleton(about).eval().requires_grad_(False)
 
 
 def _shown(recipe: Recipe, parts: Parts, height: int, width: int) -> Tensor:
