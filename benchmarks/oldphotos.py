@@ -189,10 +189,10 @@ def table(
         row: dict[str, list[float]] = {column.title: [] for column in COLUMNS[:-1]}
         for (answer, seconds), one in zip(done, old, strict=True):
             fixed, truth = _tensor(np.rint(answer.clip(0, 1) * 255) / np.float32(255)), _tensor(one.target)
-            for title, measure in (("PSNR", psnr), ("SSIM", ssim), ("LPIPS", judge), ("GMSD", gmsd)):
-                row[title].append(float(measure(fixed, truth)))
+            for quality, measure in (("PSNR", psnr), ("SSIM", ssim), ("LPIPS", judge), ("GMSD", gmsd)):
+                row[quality].append(float(measure(fixed, truth)))
             row["seconds"].append(seconds)
-        arrays[name] = {title: np.array(values) for title, values in row.items()}
+        arrays[name] = {measured: np.array(values) for measured, values in row.items()}
         rows.append((name, [*(float(values.mean()) for values in arrays[name].values()), peak]))
     return Table(title, COLUMNS, rows), arrays
 
