@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +50,13 @@ class Desk:
             if self._there is not None:
                 _replace(self._there, lambda _, value: _hollow(value))
                 self._there = None
+                _give_back()
+
+
+def _give_back() -> None:
+    """What was freed goes to the system: the C library would keep it, in pieces too small for the next network."""
+    with suppress(OSError, AttributeError, TypeError):  # glibc has a word for it, others need none
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _hollow(value: Tensor) -> Tensor:
