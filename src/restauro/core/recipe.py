@@ -81,6 +81,9 @@ class Latent(Knobbed, frozen=True, kw_only=True):
         Literal["latent", "picture"], Knob("where region guidance acts: in latents, or in the decoded picture, which is slower")
     ] = "latent"
     tile_size: Annotated[int, Knob("side of the tiles that larger pictures are worked on in", ge=64, unit="px")] = 512
+    residual: Annotated[
+        float, Knob("how much comes back of what the autoencoder cannot say of the first stage's answer", ge=0, le=1)
+    ] = 1.0
     colour_fix: Annotated[
         Literal["wavelet", "adain", "none"], Knob("broad colours, or mean and deviation, taken from the first stage's answer")
     ] = "wavelet"

@@ -11,7 +11,7 @@ from torch import Tensor
 from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.restorers import strips
 from restauro.systems.diffbir import decoding
-from restauro.systems.diffbir.codec import LatentCodec
+from restauro.systems.diffbir.codec import Known, LatentCodec
 from restauro.systems.diffbir.published_tiles import boxes, encoded, in_step
 from tests.laws.pictures import waves
 
@@ -106,3 +106,14 @@ def test_an_error_in_one_tile_does_not_leave_the_others_waiting() -> None:
 
     with pytest.raises((ZeroDivisionError, RuntimeError)):
         in_step(fails, [torch.zeros(1, 3, side, 4) for side in (4, 5, 6)])
+
+
+@torch.no_grad()
+def test_what_it_cannot_say_of_the_known_picture_comes_back() -> None:
+    codec, picture = LatentCodec(network()), half_dark(40)
+    known = Known.of(codec, picture, residual=1.0)
+    torch.testing.assert_close(known.decode(known.latents), picture)
+    assert known.encode(picture) is known.latents
+    other = known.latents + 0.1
+    torch.testing.assert_close(known.decode(other) - picture, codec.decode(other) - codec.decode(known.latents))
+    assert torch.equal(Known.of(codec, picture).decode(other), codec.decode(other))

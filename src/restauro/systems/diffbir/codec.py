@@ -49,15 +49,25 @@ class LatentCodec:
 
 @dataclass(frozen=True)
 class Known:
-    """A codec that is not asked again for the latents of one picture: what the control is shown, properties pull towards, too."""
+    """A codec that is not asked again for the latents of one picture: what the control is shown, properties pull towards, too.
+
+    unseen: what it cannot say of that picture, (N, 3, H, W) or 0; it comes back with whatever is decoded.
+    """
 
     codec: Codec
     picture: Tensor
     latents: Tensor
+    unseen: Tensor | float = 0.0
+
+    @classmethod
+    def of(cls, codec: Codec, picture: Tensor, residual: float = 0.0) -> Known:
+        """residual: how much of what it cannot say comes back, 0 to 1."""
+        latents = codec.encode(picture)
+        return cls(codec, picture, latents, residual * (picture - codec.decode(latents)) if residual else 0.0)
 
     def encode(self, picture: Tensor) -> Tensor:
         same = picture.shape == self.picture.shape and torch.equal(picture, self.picture)
         return self.latents if same else self.codec.encode(picture)
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.codec.decode(latents)
+        return self.codec.decode(latents) + self.unseen

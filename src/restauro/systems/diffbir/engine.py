@@ -90,16 +90,17 @@ def fitted(observed: Observation, parts: Parts) -> Observation:
 
 def _walk(recipe: Recipe, parts: Parts, seen: Observation, pictures: Sequence[int], listener: Listener) -> Tensor:
     """The pictures that the walk ends in."""
-    codec, restored = parts.codec, seen.source("restored")
+    restored = seen.source("restored")
     base = trained(parts.about)
     schedule = respaced(recipe, base)
     if schedule is None:  # the first stage alone
         return restored
-    condition = codec.encode(restored)
+    codec = Known.of(parts.codec, restored, (recipe.latent or Latent()).residual)
+    condition = codec.latents
     noise = PictureNoise(recipe.seed, pictures, condition.shape[1:], condition.device)
     warn_of_a_wrong_pair(recipe, parts, condition, noise)
     denoiser = denoiser_of(recipe, parts, condition, noise).on(schedule)
-    guide = guidance_of(recipe, seen, schedule, Known(codec, restored, condition))
+    guide = guidance_of(recipe, seen, schedule, codec)
     start = noise(0) if recipe.start == 0 else schedule.q_sample(condition, len(schedule) - 1, noise(0))
     x = start
     for step in sampler_of(recipe).steps(denoiser, start, guide, noise):
