@@ -109,7 +109,10 @@ def key(recipe: Recipe, faces: Faces) -> str:
 
 def weights_of(recipe: Recipe) -> dict[str, str]:
     """Name and SHA-256 of all weights that a recipe runs: prior and what stands beside it, first stage, properties."""
-    known = {passport.name: passport.sha256 for passport in available()}
+    about = {passport.name: passport for passport in available()}
+    known = {name: passport.sha256 for name, passport in about.items()}
+    if recipe.latent and not about[recipe.prior].arguments.get("context"):  # a prior that knows no prompts
+        known.pop(recipe.latent.text, None)
     looks = [*(property_of(want) for want in recipe.wants), *([recipe.latent] if recipe.latent else [])]
     words = [getattr(one, name) for one in looks for name in type(one).__struct_fields__]
     used = [recipe.prior, recipe.restorer, *(word for word in words if isinstance(word, str) and word in known)]

@@ -13,7 +13,7 @@ from restauro.networks.autoencoder_kl import AutoencoderKL
 from restauro.networks.ircontrolnet import IRControlNet
 from restauro.networks.text_tower import TextTower
 from restauro.networks.unet import UNet
-from restauro.systems.diffbir.recipe import TASKS_WITH
+from restauro.systems.diffbir.recipe import RESTORING, TASKS_WITH, WHOLE
 from restauro.weights.passports import Passport
 from restauro.weights.store import imported_folder, save
 
@@ -66,10 +66,12 @@ def calm() -> UNet:
 
 
 def ours(names: dict[str, str], task: str = "restore", **changes: Any) -> Recipe:
-    """The recipe on these networks, in few steps; changes: of the recipe or of its `Latent`."""
+    """The recipe on these networks, in few steps; restoring, as for a strong prior, from all the noise there is. changes: of the
+    recipe or of its `Latent`."""
     base = TASKS_WITH[task]
     told = {name: changes.pop(name) for name in Latent.__struct_fields__ if name in changes}
     beside = {name: names[name] for name in ("control", "autoencoder", "text") if name in names}
     latent = msgspec.structs.replace(base.latent, **(beside | told))  # type: ignore[arg-type]
-    about = {"prior": names["prior"], "restorer": names["restorer"], "steps": 3, "latent": latent} | changes
+    strong = {"start": WHOLE, "sampler": "unipc"} if task in RESTORING else {}
+    about = strong | {"prior": names["prior"], "restorer": names["restorer"], "steps": 3, "latent": latent} | changes
     return msgspec.structs.replace(base, **about)
