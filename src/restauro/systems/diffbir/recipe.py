@@ -35,10 +35,10 @@ TASKS_WITH: dict[str, Recipe] = {
     "restore": OURS,
     "reference": msgspec.structs.replace(OURS, task="reference", wants=(Want(property="identity", weight=0.5),)),
     "colorize": msgspec.structs.replace(
-        OURS, task="colorize", start=5.0, told=False, latent=PLAIN, wants=(Want(property="lightness"),)
+        OURS, task="colorize", start=0.5, told=False, latent=PLAIN, wants=(Want(property="lightness"),)
     ),
     "inpaint": msgspec.structs.replace(
-        OURS, task="inpaint", start=5.0, told=False, latent=PLAIN, wants=(Want(property="known-region"),)
+        OURS, task="inpaint", start=1.0, told=False, latent=PLAIN, wants=(Want(property="known-region"),)
     ),
 }
 """Ours, by the tasks that DiffBIR's prior can do: ten steps, from noise over the first stage's answer."""
