@@ -17,8 +17,10 @@ from restauro.core.errors import RecipeError
 from restauro.core.recipe import Recipe, Release
 from restauro.networks.rrdb import RRDBNet
 from restauro.networks.swinir import SwinIR
+from restauro.photo.colour import keep_colours
 from restauro.photo.faces.align import template
 from restauro.photo.faces.detect import Face
+from restauro.photo.tones import keep_light
 from restauro.systems._report import Outcome
 from restauro.systems.diffbir import published
 from restauro.systems.diffbir.cleaning import cleaned
@@ -58,8 +60,11 @@ def outcome(pixels: np.ndarray, recipe: Recipe, **known: Any) -> Outcome:
 
 
 def first_stage(pixels: np.ndarray, names: dict[str, str]) -> np.ndarray:
+    """Its answer, in the photograph's own light and colours."""
     picture = torch.from_numpy(pixels).permute(2, 0, 1)[None] * 2 - 1
-    return ((cleaned(names["restorer"], picture)[0].clamp(-1, 1) + 1) / 2).permute(1, 2, 0).numpy()
+    clean = ((cleaned(names["restorer"], picture)[0].clamp(-1, 1) + 1) / 2).permute(1, 2, 0).numpy()
+    known = np.ones(pixels.shape[:2], bool)
+    return keep_colours(pixels, keep_light(pixels, clean, known), known)
 
 
 @pytest.mark.usefixtures("one_face")
@@ -83,6 +88,15 @@ def test_defect_16_a_photograph_without_faces_is_not_lost(face_prior: dict[str, 
     found = outcome(pixels, ours(face_prior))
     np.testing.assert_allclose(found.pixels, first_stage(pixels, face_prior), atol=1e-5)
     assert found.report.invented == 0 and "no face was found" in found.report.notices
+
+
+def test_around_faces_grey_stays_grey(face_prior: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first stage that was trained on faces makes everything as light and as coloured as skin."""
+    monkeypatch.setattr(faces, "detect", lambda pixels: [])
+    grey = photograph(64, 80).mean(-1, keepdims=True).repeat(3, -1)
+    found = outcome(grey, ours(face_prior))
+    assert np.ptp(found.pixels, -1).max() == 0 and found.report.tone == "grey"
+    assert np.ptp(outcome(grey, ours(face_prior, colour="invent")).pixels, -1).max() > 0
 
 
 @pytest.mark.parametrize("upscale", [1, 2])

@@ -15,11 +15,12 @@ from restauro.core.errors import RecipeError
 from restauro.core.events import Listener, part, silent
 from restauro.core.recipe import Latent, Recipe
 from restauro.diffusion.contract import Observation
-from restauro.photo.colour import keep_tone, tone
+from restauro.photo.colour import keep_colours, keep_tone, tone
 from restauro.photo.faces.detect import Face
 from restauro.photo.holes import check_mask, fill
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
+from restauro.photo.tones import keep_light
 from restauro.photo.wavelets import low
 from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems._tasks import way_of_faces
@@ -51,8 +52,7 @@ def restore_variants(
         yield from _whole(pixels, recipe, seeds, device, mask, reference, ground, listener)
         return
     clean = recipe.task in RESTORING and latent.background == "clean" and not recipe.aligned
-    holes = None if mask is None else _tensor(mask, device)
-    cleaner = _array(cleaned(recipe.restorer, _tensor(pixels, device), holes)) if clean else None
+    cleaner = _cleaner(pixels, mask, recipe, device) if clean else None
     said = (*([AROUND] if clean else ()), *_licences(recipe))
     known = {"mask": mask, "reference": reference, "ground": cleaner, "listener": listener}
     for found in way_of_faces()(pixels, recipe, seeds, device, **known):
@@ -61,6 +61,18 @@ def restore_variants(
             found.report, notices=tuple(dict.fromkeys((*found.report.notices, *said))), invented=faces
         )
         yield replace(found, report=report)
+
+
+def _cleaner(pixels: np.ndarray, mask: np.ndarray | None, recipe: Recipe, device: torch.device) -> np.ndarray:
+    """The photograph by the first stage, in its own light and colours: one that was trained on faces lights and colours whatever
+    it sees as it would a face."""
+    holes = None if mask is None else _tensor(mask, device)
+    found = _array(cleaned(recipe.restorer, _tensor(pixels, device), holes))
+    known = np.ones(pixels.shape[:2], bool) if mask is None else mask == 0
+    found = keep_light(pixels, found, known)
+    if tone(pixels) == "colour":
+        return keep_colours(pixels, found, known)
+    return keep_tone(pixels, found) if recipe.colour == "keep" else found
 
 
 def _share(found: Outcome, pixels: np.ndarray) -> float:
