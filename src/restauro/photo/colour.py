@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from restauro.photo.resize import resize
@@ -19,10 +18,6 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 _WHITE = _TO_XYZ.sum(1)
 _BINS = 48
-_OWN, _BROAD = 0.75, 2.0
-"""Share of a restored photograph's fine colours that comes from its own: grain may go. What is broader than so many pixels is."""
-_LEAST = 64
-"""Pixels of a small copy that a change of colours is told from."""
 
 
 def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
@@ -105,28 +100,6 @@ def keep_tone(original: np.ndarray, restored: np.ndarray) -> np.ndarray:
         return np.repeat(np.clip(np.where(flat, restored[..., 0], grey), 0, 1)[..., None], 3, -1).astype(np.float32)
     curve = _tone_curve(srgb_to_lab(original))
     return lab_to_srgb(np.concatenate((lightness[..., None], _curve_at(lightness, curve)), -1)).astype(np.float32)
-
-
-def keep_colours(original: np.ndarray, restored: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The restored picture, where it is known, with the original's own colours; but for a quarter of what is fine in them.
-
-    They are moved as, on average, those of their lightness were moved in what was restored: so a cast goes, and what only the
-    network took for a cast, a teal dress in a yellowed print, stays. Lightness is the restored picture's. original, restored:
-    (H, W, 3) of one size; known: (H, W) booleans.
-    """
-    was, found = srgb_to_lab(original), srgb_to_lab(restored)
-    height, width = known.shape
-    small = min(1.0, 192 / max(height, width))
-    size = max(1, round(height * small)), max(1, round(width * small))
-    told = resize(known.astype(np.float32), *size, "area")[..., None] > 0.5
-    if told.sum() < _LEAST:
-        return restored
-    near, far = (resize(lab.astype(np.float32), *size, "area")[told[..., 0]] for lab in (was, found))
-    slope, shift = np.linalg.lstsq(np.column_stack((near[:, 0], np.ones(len(near)))), far[:, 1:] - near[:, 1:], rcond=None)[0]
-    own = was[..., 1:] + was[..., :1] * slope.astype(np.float32) + shift.astype(np.float32)
-    apart = known[..., None] * (own - found[..., 1:])
-    found[..., 1:] += _OWN * apart + (1 - _OWN) * cv2.GaussianBlur(apart, (0, 0), _BROAD)
-    return lab_to_srgb(found)
 
 
 def _tone_curve(lab: np.ndarray) -> np.ndarray:

@@ -17,10 +17,9 @@ from restauro.core.errors import RecipeError
 from restauro.core.recipe import Recipe, Release
 from restauro.networks.rrdb import RRDBNet
 from restauro.networks.swinir import SwinIR
-from restauro.photo.colour import keep_colours
 from restauro.photo.faces.align import template
 from restauro.photo.faces.detect import Face
-from restauro.photo.tones import keep_light
+from restauro.photo.tones import keep_colours, keep_light
 from restauro.systems._report import Outcome
 from restauro.systems.diffbir import published
 from restauro.systems.diffbir.cleaning import cleaned

@@ -15,12 +15,12 @@ from restauro.core.errors import RecipeError
 from restauro.core.events import Listener, part, silent
 from restauro.core.recipe import Latent, Recipe
 from restauro.diffusion.contract import Observation
-from restauro.photo.colour import keep_colours, keep_tone, tone
+from restauro.photo.colour import keep_tone, tone
 from restauro.photo.faces.detect import Face
 from restauro.photo.holes import check_mask, fill
 from restauro.photo.photo import Photo
 from restauro.photo.resize import resize
-from restauro.photo.tones import keep_light
+from restauro.photo.tones import keep_colours, keep_light
 from restauro.photo.wavelets import low
 from restauro.systems._report import FaceReport, Outcome, Report
 from restauro.systems._tasks import way_of_faces

@@ -11,9 +11,9 @@ import torch
 from restauro.core.events import Event, Listener
 from restauro.core.recipe import Recipe, Whole
 from restauro.networks.latent_mapping import HighResMapping
-from restauro.photo.colour import keep_colours, keep_tone, tone
+from restauro.photo.colour import keep_tone, tone
 from restauro.photo.holes import big, check_mask, fill
-from restauro.photo.tones import keep_light
+from restauro.photo.tones import keep_colours, keep_light
 from restauro.systems.oldphotos import published
 from restauro.systems.oldphotos.recipe import at_hand
 from restauro.systems.oldphotos.scratches import MUCH, as_mask, find_scratches
