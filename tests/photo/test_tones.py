@@ -9,7 +9,7 @@ from restauro.photo.colour import lab_to_srgb, srgb_to_lab
 from restauro.photo.tones import keep_colours, keep_light, spread
 from tests.photo.pictures import scene
 
-CLEAN = (0.55 + 2 * (scene(160, 200) / 255 - 0.5)).astype(np.float32)  # nearly as contrasty as photographs are
+CLEAN = (0.55 + 2 * (scene(160, 200) / 255 - 0.5)).clip(0.25, 0.9).astype(np.float32)
 FADED = 0.4 + 0.4 * CLEAN
 KNOWN = np.ones(CLEAN.shape[:2], bool)
 
