@@ -1,4 +1,8 @@
-"""Old Photos: one training step of each stage, through the objectives' own turns."""
+"""Old Photos: one training step of each stage, through the objectives' own turns.
+
+In double precision: Adam turns what rounding leaves of a gradient that is zero, as those of biases before a norm are, into
+a step of the full rate and of either sign, which differs from machine to machine.
+"""
 
 from __future__ import annotations
 
@@ -82,11 +86,11 @@ def train_vae(case: Case) -> None:
     first = "featD_summary" in case
     network = Stage("instance", vae, critics[0], critics[1] if first else None)
     for module, prefix in zip((vae, *critics), config["prefixes"], strict=True):
-        filled(module, prefix)
+        filled(module, prefix).double()
     knobs = {"width": config["ngf"], "latent": config["mc"], "critic_width": config["ndf"], "kl": config["kl"], "pixel": 0.0}
     objective: CleanVae = OldVae(**knobs) if first else CleanVae(**knobs)
 
-    x, noise, old = spelled(config["x"]), spelled(config["eps"]), case.tensor("inst") == 1
+    x, noise, old = spelled(config["x"]).double(), spelled(config["eps"]).double(), case.tensor("inst") == 1
     with torch.no_grad():
         latent = vae.encode(x)
         fake, real = critics[0](vae.decode(latent + noise)), critics[0](x)
@@ -119,7 +123,7 @@ def train_mapping(case: Case) -> None:
     critic = MultiscaleCritic(6, config["ndf"], config["n_layers_D"], config["num_D"], spectral=config["spectral_D"])
     for module, prefix in zip((*vaes, mapping, critic), config["prefixes"], strict=True):
         filled(module, prefix)
-    network = MappingStage(mapping, vaes[0], vaes[1], critic).eval()
+    network = MappingStage(mapping, vaes[0], vaes[1], critic).double().eval()
     objective = MappingObjective(
         holes="non-local" if holes else "plain",
         width=config["map_mc"],
@@ -129,7 +133,7 @@ def train_mapping(case: Case) -> None:
         sampled=True,
         pixel=0.0,
     )
-    x, y, mask = spelled(config["x"]), spelled(config["y"]), case.tensor("mask")
+    x, y, mask = (one.double() for one in (spelled(config["x"]), spelled(config["y"]), case.tensor("mask")))
     aged = Aged(holed(x, mask) if "mask" in config["x"] else x, mask, y)
     with torch.no_grad():
         latent = network.mapped(*aged[:2], sampled=True)
