@@ -21,10 +21,10 @@ class ScratchDetector(nn.Module):
     """(N, in_channels, H, W) in [-1, 1] to (N, 1, H, W) logits. H and W must be multiples of `multiple`, 2^depth times
     space_to_depth.
 
-    width: channels of the first level, doubled with each of `depth` levels. convs: convolutions of a block. batch_norm: behind every
-    convolution of a block; the way down has it in any case. up: the way up enlarges bilinearly and convolves ("upsample"), or
-    by a transposed convolution ("upconv"). tanh: the answer is kept within -1..1. space_to_depth: blocks of so many pixels a
-    side are one place of the first level, twice as cheap for what it sees (Shi et al. 2016, arXiv 1609.05158); published: 1.
+    width: channels of the first level, doubled with each of `depth` levels. convs: convolutions of a block. batch_norm: behind
+    every convolution of a block; the way down has it in any case. up: the way up enlarges bilinearly and convolves ("upsample"),
+    or by a transposed convolution ("upconv"). tanh: the answer is kept within -1..1. space_to_depth: blocks of so many pixels a
+    side are one place of the first level, so that the same widths cost less (Shi et al. 2016, arXiv 1609.05158); published: 1.
     """
 
     def __init__(
