@@ -109,9 +109,10 @@ class PartialNonLocal(nn.Module):
         asked = self.asked(valid)
         answer = torch.zeros_like(q)
         if not isinstance(asked, Tensor) or len(asked):
-            answer[:, asked] = masked_attention(
+            found = masked_attention(
                 q[:, asked] / self.temperature, k, v, known.flatten(1), own=self.own, renormalise=self.renormalise
             )
+            answer[:, asked] = found.to(answer.dtype)  # half precision ends where it sums
         filled = self.res_block(self.W(answer.mT.unflatten(2, x.shape[2:])))
         return valid * x + (1 - valid) * filled
 
