@@ -89,6 +89,23 @@ def test_defect_16_a_photograph_without_faces_is_not_lost(face_prior: dict[str, 
     assert found.report.invented == 0 and "no face was found" in found.report.notices
 
 
+@pytest.mark.usefixtures("one_face")
+@pytest.mark.parametrize("upscale", [1, 2])
+def test_defect_24_what_is_around_faces_keeps_its_sides_and_every_variant_begins_anew(
+    face_prior: dict[str, str], upscale: int
+) -> None:
+    """Version 1 swapped width and height there, and gave the next repeat the picture that the last one had made smaller."""
+    pixels = photograph(96, 120)
+    before, recipe = pixels.copy(), ours(face_prior, force=True, upscale=upscale, min_face=4)
+    first, second = (found.pixels for found in restore_variants(pixels, recipe, [0, 1], CPU))
+    assert first.shape == second.shape == (96 * upscale, 120 * upscale, 3) and (pixels == before).all()
+    away = np.ones(first.shape[:2], bool)
+    away[16 * upscale : 80 * upscale, 28 * upscale : 92 * upscale] = False
+    assert (first[away] == second[away]).all() and (first != second).any()
+    alone = outcome(pixels, msgspec.structs.replace(recipe, seed=1))
+    assert (alone.pixels == second).all()
+
+
 def test_around_faces_grey_stays_grey(face_prior: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A first stage that was trained on faces makes everything as light and as coloured as skin."""
     monkeypatch.setattr(faces, "detect", lambda pixels: [])
