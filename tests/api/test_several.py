@@ -25,8 +25,11 @@ def test_results_and_where_they_differ(crop: np.ndarray) -> None:
 
 
 def test_enlarged_ones_are_compared_at_their_own_size(crop: np.ndarray) -> None:
-    _, spread = restauro.variants(crop, 2, task="enhance", upscale=2, steps=1, aligned=True)
+    """Each is enlarged by its own seed, as it would be alone."""
+    results, spread = restauro.variants(crop, 2, task="enhance", upscale=2, steps=1, aligned=True)
     assert spread.deviation.shape == (192, 192) and spread.map().width >= 192
+    alone = restauro.enhance(crop, seed=results[1].recipe.seed, upscale=2, steps=1, aligned=True)
+    assert (alone.pixels == results[1].pixels).all()
 
 
 def test_one_cannot_differ(crop: np.ndarray) -> None:

@@ -76,6 +76,12 @@ def restore_variants(
     Each is, to the byte, what its seed gives alone. That is why seeds do not share a batch: the last bits of a network's
     answer depend on how many pictures it is asked about at once.
     """
+    if recipe.upscale > 1 and list(seeds) != [recipe.seed]:  # enlarging draws, too
+        known = {"mask": mask, "reference": reference, "ground": ground}
+        for done, seed in enumerate(seeds):
+            own = msgspec.structs.replace(recipe, seed=seed)
+            yield from restore_variants(pixels, own, [seed], device, **known, listener=part(listener, done, len(seeds)))
+        return
     began = time.monotonic()
     plan = _plan(pixels, recipe, device, mask, reference, listener)
     if ground is not None:
