@@ -78,7 +78,6 @@ SMALL: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "scratch-mapping": (ScratchMapping(8, 20, 1, inner=4), ((8, 6, 5), (1, 24, 20))),
     "patch-mapping": (HighResMapping(8, 20), ((8, 9, 10), (1, 37, 41))),
     "detector": (ScratchDetector(1, 6, depth=2), ((1, 12, 16),)),
-    "detector of blocks": (ScratchDetector(1, 6, depth=2, space_to_depth=2), ((1, 24, 16),)),
     "shallow detector": (ScratchDetector(3, 8, depth=3, convs=1, batch_norm=False, up="upconv", tanh=True), ((3, 16, 24),)),
     "faces": (SpadeGenerator(1), ((3, 64, 32),)),
     "faces with a parsing map": (SpadeGenerator(1, parsing=5, levels="more"), ((3, 64, 64), (5, 64, 64))),

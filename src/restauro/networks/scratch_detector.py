@@ -2,7 +2,7 @@
 
 In its authors' key layout. Published: 37.6 M parameters, grey pictures whose short side is 256.
 
-    detector = ScratchDetector(width=64, depth=4)     # ours: ScratchDetector(width=24, depth=3, space_to_depth=2)
+    detector = ScratchDetector(width=64, depth=4)     # ours: from width 8 and depth 2
     logits = detector(grey)                           # (N, 1, H, W) in [-1, 1] to (N, 1, H, W); above 0 means scratch
 """
 
@@ -18,13 +18,11 @@ from torch import Tensor, nn
 
 
 class ScratchDetector(nn.Module):
-    """(N, in_channels, H, W) in [-1, 1] to (N, 1, H, W) logits. H and W must be multiples of `multiple`, 2^depth times
-    space_to_depth.
+    """(N, in_channels, H, W) in [-1, 1] to (N, 1, H, W) logits. H and W must be multiples of `multiple` = 2^depth.
 
-    width: channels of the first level, doubled with each of `depth` levels. convs: convolutions of a block. batch_norm: behind
-    every convolution of a block; the way down has it in any case. up: the way up enlarges bilinearly and convolves ("upsample"),
-    or by a transposed convolution ("upconv"). tanh: the answer is kept within -1..1. space_to_depth: blocks of so many pixels a
-    side are one place of the first level, so that the same widths cost less (Shi et al. 2016, arXiv 1609.05158); published: 1.
+    width: channels at full size, doubled with each of `depth` levels. convs: convolutions of a block. batch_norm: behind every
+    convolution of a block; the way down has it in any case. up: the way up enlarges bilinearly and convolves ("upsample"), or
+    by a transposed convolution ("upconv"). tanh: the answer is kept within -1..1.
     """
 
     def __init__(
@@ -36,21 +34,20 @@ class ScratchDetector(nn.Module):
         batch_norm: bool = True,
         up: Literal["upsample", "upconv"] = "upsample",
         tanh: bool = False,
-        space_to_depth: int = 1,
     ):
         super().__init__()
-        self.space_to_depth, self.multiple = space_to_depth, 2**depth * space_to_depth
+        self.multiple = 2**depth
         widths = [width * 2**i for i in range(depth + 1)]
-        self.first = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(in_channels * space_to_depth**2, width, 7), nn.LeakyReLU(0.2))
+        self.first = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), nn.LeakyReLU(0.2))
         pairs = list(pairwise(widths))
         self.down_path = nn.ModuleList(ConvBlock(one, other, convs, batch_norm) for one, other in pairs)
         self.down_sample = nn.ModuleList(nn.Sequential(*_conv(one, one, True), BlurPool(one)) for one, _ in pairs)
         self.up_path = nn.ModuleList(UpBlock(other, one, convs, batch_norm, up) for one, other in reversed(pairs))
-        last: list[nn.Module] = [nn.ReflectionPad2d(1), nn.Conv2d(width, space_to_depth**2, 3)]
+        last: list[nn.Module] = [nn.ReflectionPad2d(1), nn.Conv2d(width, 1, 3)]
         self.last = nn.Sequential(*last, *([nn.Tanh()] if tanh else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.first(F.pixel_unshuffle(x, self.space_to_depth) if self.space_to_depth > 1 else x)
+        x = self.first(x)
         skips = []
         for sample, block in zip(self.down_sample, self.down_path, strict=True):
             skips.append(x)
@@ -58,7 +55,7 @@ class ScratchDetector(nn.Module):
         for up in self.up_path:
             x = up(x, skips.pop())
         logits: Tensor = self.last(x)
-        return F.pixel_shuffle(logits, self.space_to_depth) if self.space_to_depth > 1 else logits
+        return logits
 
 
 class ConvBlock(nn.Module):

@@ -169,7 +169,6 @@ OTHER: dict[str, dict[str, Any]] = {
         "width": 8,
         "depth": 1,
         "convs": 2,
-        "space_to_depth": 1,
         "focal": 2.0,
         "dice": 0.0,
         "gamma": 0.5,

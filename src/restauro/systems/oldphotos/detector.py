@@ -34,10 +34,9 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
     Magnified ones show the smooth surroundings of large scans, undamaged ones what is no scratch.
     """
 
-    width: Annotated[int, Knob("channels of the first level, doubled with each", ge=4)] = 24
+    width: Annotated[int, Knob("channels at full size, doubled with each level", ge=4)] = 12
     depth: Annotated[int, Knob("levels", ge=1, le=6)] = 3
     convs: Annotated[int, Knob("convolutions of a block", ge=1, le=4)] = 2
-    space_to_depth: Annotated[int, Knob("pixels a side of what is one place of the first level; published: 1", ge=1, le=4)] = 2
     focal: Annotated[float, Knob("weight of the focal loss; published: 10", ge=0)] = 1.0
     gamma: Annotated[float, Knob("how little what is surely right counts in it", ge=0, le=10)] = 2.0
     dice: Annotated[float, Knob("weight of the soft Dice loss, which is 1 - F1; published: none", ge=0)] = 2.0
@@ -51,7 +50,7 @@ class DetectorObjective(Knobbed, frozen=True, kw_only=True):
         links(self.chain)
 
     def arguments(self) -> dict[str, Any]:
-        return {"width": self.width, "depth": self.depth, "convs": self.convs, "space_to_depth": self.space_to_depth}
+        return {"width": self.width, "depth": self.depth, "convs": self.convs}
 
     def build(self, data: Pictures) -> nn.Module:
         return ScratchDetector(**self.arguments())
