@@ -24,6 +24,6 @@ def test_batches_change_nothing_and_are_told(monkeypatch: pytest.MonkeyPatch) ->
         whole = bound(LAB, PICTURES.pixels.float() / 127.5 - 1, PictureNoise(3, range(7), LAB.shape), count)
         monkeypatch.setattr(module, "BATCH", 3)
         found = measure(LAB, PICTURES, count, seed=3, listener=events.append)
-        torch.testing.assert_close(found.total, whole.total)
+        torch.testing.assert_close(found.total, whole.total, rtol=1e-6, atol=0)  # float32's last bits depend on the batch
         torch.testing.assert_close(found.progressive(), whole.progressive(), rtol=1e-5, atol=1e-6)
     assert events[-1].done == events[-1].total == 3 * 6

@@ -208,6 +208,7 @@ CASES: dict[str, dict[str, Any]] = {
         "want": [SMOOTH, "identity:weight=1e4,align=false,mirror=false,blur=0"],
         "weights": [1.0, 1e4],
         "cosine": True,
+        "loose": True,
         "respacing": "ddpm5",
         "n": 2,
     },

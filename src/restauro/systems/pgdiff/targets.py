@@ -51,8 +51,9 @@ class Targets(NamedTuple):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-            while (made := path.stat().st_size // size) < count:
-                _write(path, made * size, _made(data, range(made, min(made + BATCH, count)), recipe))
+            # whole batches: the last bits of an answer depend on how many are asked for at once
+            while (made := path.stat().st_size // (size * BATCH) * BATCH) < count:
+                _write(path, made * size, _made(data, range(made, made + BATCH), recipe))
             return cls(np.memmap(path, np.uint8, "r", shape=(count, *shape)))
         except OSError as error:
             raise OutputError(f"{path}: the student's targets cannot be kept: {error.strerror}") from None
