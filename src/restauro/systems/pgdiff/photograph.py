@@ -77,10 +77,11 @@ def restore_variants(
     answer depend on how many pictures it is asked about at once.
     """
     if recipe.upscale > 1 and list(seeds) != [recipe.seed]:  # enlarging draws, too
-        known = {"mask": mask, "reference": reference, "ground": ground}
         for done, seed in enumerate(seeds):
-            own = msgspec.structs.replace(recipe, seed=seed)
-            yield from restore_variants(pixels, own, [seed], device, **known, listener=part(listener, done, len(seeds)))
+            own, heard = msgspec.structs.replace(recipe, seed=seed), part(listener, done, len(seeds))
+            yield from restore_variants(
+                pixels, own, [seed], device, mask=mask, reference=reference, ground=ground, listener=heard
+            )
         return
     began = time.monotonic()
     plan = _plan(pixels, recipe, device, mask, reference, listener)
