@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -202,13 +202,12 @@ CASES: dict[str, dict[str, Any]] = {
     "restore repeated": {"task": "restore", "repeats": 3, "window": (0.35, 0.9), "n": 2},
     "restore in sections": {"task": "restore", "respacing": "3,2,4", "size": 12},
     "restore weighted": {"task": "restore", "want": [f"{SMOOTH}:weight=2.5"], "weights": [2.5], "respacing": "7"},
-    "reference": {"task": "reference", "loose": True, "respacing": "ddpm5"},
+    "reference": {"task": "reference", "respacing": "ddpm5"},
     "reference by cosine": {
         "task": "reference",
         "want": [SMOOTH, "identity:weight=1e4,align=false,mirror=false,blur=0"],
         "weights": [1.0, 1e4],
         "cosine": True,
-        "loose": True,
         "respacing": "ddpm5",
         "n": 2,
     },
@@ -229,15 +228,30 @@ for style, (light, colour) in zip(STYLES, [(1, 0.05), (2, 0.3), (0.5, 1), (1, 3)
 DEFAULT_WEIGHTS = {"restore": [1], "reference": [1, 25], "colorize": [1, 0.05], "inpaint": [1], "old-photo": [1, 0.5]}
 
 
+@pytest.fixture
+def exact_embedder() -> Iterator[None]:
+    """It computes in double precision: it is steep, and what float32 rounds in it differs from machine to machine."""
+    network = load(Identity().embedder)
+    before = network.register_forward_pre_hook(lambda _, shown: (shown[0].double(),))
+    behind = network.register_forward_hook(lambda _, __, out: out.float())
+    network.double()
+    yield
+    before.remove()
+    behind.remove()
+    network.float()
+
+
 @pytest.mark.parametrize(
     ("name", "asked_anew"), [*((name, True) for name in CASES), ("restore repeated", False), ("old-photo", False)]
 )
-def test_the_recipe_is_the_published_algorithm(name: str, asked_anew: bool) -> None:
+def test_the_recipe_is_the_published_algorithm(name: str, asked_anew: bool, request: pytest.FixtureRequest) -> None:
     case = {"n": 1, "size": 16, "respacing": "ddpm8", "mask": 0, "want": [], **CASES[name]}
     n, size, task = case["n"], case["size"], case["task"]
     y, ref = waves(1, n, size).float(), waves(9, 1, size).float()
     mask = holes(n, size, case["mask"]) if case["mask"] else None
     first = waves(5, n, size).float()
+    if task == "reference":
+        request.getfixturevalue("exact_embedder")
     settings = {name: case[name] for name in ("scale", "repeats", "window", "respacing") if name in case}
     recipe = api.make_recipe(task, faithful=True, prior=f"tiny-ffhq{size}", restorer="tiny-timed", want=case["want"], **settings)
     observed = Observation(y, mask=mask, reference=ref, restored=None if asked_anew else first)
@@ -257,8 +271,7 @@ def test_the_recipe_is_the_published_algorithm(name: str, asked_anew: bool) -> N
     network = load(f"tiny-ffhq{size}")
     expected = theirs.run(network, case["respacing"], case.get("scale", SCALES["pgdiff"][task]), noise)
     error = (found - expected.clamp(-1, 1)).abs()
-    # the embedder is steep: rounding in the last digit of a step is a hundredth at the end
-    assert error.mean() < 1e-4 and error.max() < (0.05 if "loose" in case else 1e-4)
+    assert error.max() < 1e-4
     assert found.abs().mean() > 0.05
 
 
